@@ -1,0 +1,78 @@
+// What the built-in definitions must say.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "service/catalog/catalog.h"
+
+namespace valetkey::catalog {
+namespace {
+
+using ::testing::ElementsAre;
+using ::valetkey::catalog::v1::PKCE_SUPPORT_SUPPORTED;
+
+const Catalog& BuiltIn() {
+  static const auto& catalog = *new absl::StatusOr<Catalog>(Catalog::Load(""));
+  EXPECT_TRUE(catalog.ok()) << catalog.status();
+  return *catalog;
+}
+
+TEST(BuiltIn, EveryEntryHasWhatAPortalShows) {
+  for (const auto& definition : BuiltIn().List()) {
+    SCOPED_TRACE(definition->id());
+    EXPECT_FALSE(definition->summary().empty());
+    EXPECT_FALSE(definition->links().empty());
+    EXPECT_EQ(definition->properties_size(), 5);
+    EXPECT_GE(definition->setup_steps_size(), 4);
+    EXPECT_FALSE(definition->authorization().default_scopes().empty());
+    EXPECT_FALSE(definition->api_base_url().empty());
+    for (const auto& note : definition->notes()) {
+      EXPECT_FALSE(note.source().empty()) << note.text();
+      EXPECT_NE(note.confidence(), 0) << note.text();
+    }
+    for (const auto& scope : definition->scopes()) {
+      EXPECT_FALSE(scope.description().empty()) << scope.name();
+      EXPECT_EQ(scope.needs_approval(), !scope.approval_note().empty())
+          << scope.name();
+    }
+  }
+}
+
+TEST(Pinterest, OffersNineteenScopes) {
+  const auto pinterest = BuiltIn().Find("pinterest");
+  ASSERT_NE(pinterest, nullptr);
+  std::vector<std::string> offered, advanced, approval;
+  for (const auto& scope : pinterest->scopes()) {
+    (scope.advanced() ? advanced : offered).push_back(scope.name());
+    if (scope.needs_approval()) approval.push_back(scope.name());
+  }
+  EXPECT_THAT(offered,
+              ElementsAre("boards:read", "boards:write", "pins:read",
+                          "pins:write", "user_accounts:read", "ads:read",
+                          "ads:write", "catalogs:read", "catalogs:write"));
+  EXPECT_EQ(advanced.size(), 10u);
+  EXPECT_NE(std::find(approval.begin(), approval.end(), "ads:read"),
+            approval.end());
+  EXPECT_EQ(pinterest->pkce().support(), PKCE_SUPPORT_SUPPORTED);
+  EXPECT_EQ(pinterest->setup_steps_size(), 5);
+}
+
+TEST(Pinterest, SandboxHasOtherHostsAndTheSameConsentPage) {
+  const auto production = BuiltIn().Find("pinterest");
+  const auto sandbox = BuiltIn().Find("pinterest", "sandbox");
+  ASSERT_NE(sandbox, nullptr);
+  EXPECT_EQ(sandbox->authorization().url(), production->authorization().url());
+  for (const std::string& url :
+       {sandbox->token().url(), sandbox->verification().url(),
+        sandbox->api_base_url(), sandbox->revocation().steps(0).url(),
+        sandbox->revocation().steps(1).url()}) {
+    EXPECT_EQ(url.rfind("https://api-sandbox.pinterest.com/v5", 0), 0u) << url;
+  }
+  EXPECT_EQ(sandbox->revocation().not_supported_size(), 1);
+  EXPECT_EQ(sandbox->token().parameters(0).name(), "continuous_refresh");
+}
+
+}  // namespace
+}  // namespace valetkey::catalog

@@ -1,0 +1,74 @@
+// Where in a definition's file something is wrong: file, line and field.
+// Internal to this folder.
+
+#ifndef VALETKEY_CATALOG_SPOT_H_
+#define VALETKEY_CATALOG_SPOT_H_
+
+#include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace valetkey::catalog {
+
+// The faults found in one file, as "file:line: field: text". Further ones than
+// the twentieth are dropped.
+class Faults {
+ public:
+  explicit Faults(absl::string_view file) : file_(file) {}
+  void Add(int line, absl::string_view field, absl::string_view text);
+
+  bool empty() const { return faults_.empty(); }
+  // One a line.
+  std::string Join() const;
+
+ private:
+  std::string file_;
+  std::vector<std::string> faults_;
+};
+
+// A message within a definition, and where it was read. Copies are cheap but
+// for the path; the message, tree and faults must outlive it.
+class Spot {
+ public:
+  using Tree = google::protobuf::TextFormat::ParseInfoTree;
+
+  // `tree` may be null; `line` (from 1) is that of the whole.
+  Spot(const google::protobuf::Message& message, Tree* tree, std::string path,
+       int line, Faults& faults)
+      : message_(&message),
+        tree_(tree),
+        path_(std::move(path)),
+        line_(line),
+        faults_(&faults) {}
+
+  const google::protobuf::Message& message() const { return *message_; }
+
+  // A message field of this one; `index` is -1 unless it is a list.
+  Spot Field(const google::protobuf::FieldDescriptor* field, int index) const;
+  Spot Field(const char* name, int index = -1) const;
+
+  // Adds a fault of a field, at its line if it is there, else at ours.
+  void Fault(const google::protobuf::FieldDescriptor* field, int index,
+             absl::string_view text) const;
+  void Fault(const char* name, absl::string_view text, int index = -1) const;
+
+ private:
+  const google::protobuf::FieldDescriptor* Named(const char* name) const;
+  std::string PathOf(const google::protobuf::FieldDescriptor* field,
+                     int index) const;
+  int LineOf(const google::protobuf::FieldDescriptor* field, int index) const;
+
+  const google::protobuf::Message* message_;
+  Tree* tree_;
+  std::string path_;  // "" or with a "." at the end
+  int line_;
+  Faults* faults_;
+};
+
+}  // namespace valetkey::catalog
+
+#endif  // VALETKEY_CATALOG_SPOT_H_
