@@ -1,0 +1,148 @@
+#include "service/broker/broker.h"
+
+#include <utility>
+
+#include "service/base/name.h"
+#include "service/broker/impl.h"
+
+namespace valetkey::broker {
+
+bool Caller::Reaches(absl::string_view name) const {
+  return IsSystem() || ApplicationOf(name) == application;
+}
+
+Broker::Impl::Impl(BrokerDependencies dependencies, BrokerOptions opts)
+    : d(dependencies),
+      options(std::move(opts)),
+      providers(d.store, d.catalog, d.sealer, d.clock,
+                options.max_parallel_per_client),
+      cells(d.reactors.size()),
+      refreshes_ok(d.metrics.GetCounter(
+          "valetkey_refreshes_total", "Refreshes sent to providers, by result.",
+          {{"result", "ok"}})),
+      refreshes_failed(d.metrics.GetCounter(
+          "valetkey_refreshes_total", "Refreshes sent to providers, by result.",
+          {{"result", "failed"}})),
+      refreshes_joined(d.metrics.GetCounter(
+          "valetkey_refreshes_joined_total",
+          "Callers that waited for a refresh already under way.")),
+      reauthorizations(d.metrics.GetCounter(
+          "valetkey_reauthorizations_required_total",
+          "Connections whose grant was found dead at the provider.")),
+      remote_hits(d.metrics.GetCounter(
+          "valetkey_cache_lookups_total",
+          "Look-ups past memory in the shared cache, by result.",
+          {{"result", "hit"}})),
+      remote_misses(d.metrics.GetCounter(
+          "valetkey_cache_lookups_total",
+          "Look-ups past memory in the shared cache, by result.",
+          {{"result", "miss"}})),
+      store_loads(d.metrics.GetCounter("valetkey_store_loads_total",
+                                       "Connections read from the store.")),
+      uncommitted_gauge(d.metrics.GetGauge(
+          "valetkey_uncommitted_grants",
+          "Tokens from a provider that wait in memory for the store.")),
+      provider_latency(d.metrics.GetHistogram(
+          "valetkey_provider_request_seconds",
+          "How long token requests to providers took.")) {}
+
+Broker::Broker(BrokerDependencies dependencies, BrokerOptions options)
+    : impl_(std::make_unique<Impl>(dependencies, std::move(options))) {}
+
+Broker::~Broker() = default;
+
+void Broker::Start() {
+  const asio::any_io_executor executor = impl_->d.reactors.At(0).executor();
+  impl_->background.Spawn(executor, "scheduler", impl_->RunScheduler());
+  impl_->background.Spawn(executor, "housekeeping", impl_->RunHousekeeping());
+}
+
+bool Broker::Shutdown(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  impl_->closing = true;
+  impl_->flights.Close();
+  const bool landed = impl_->flights.Join(timeout);
+  impl_->background.Close();
+  const absl::Duration left = deadline - absl::Now();
+  return impl_->background.Join(std::max(left, absl::Seconds(1))) && landed;
+}
+
+std::optional<absl::StatusOr<TokenView>> Broker::TryGetToken(
+    const GetTokenParameters& parameters) {
+  return impl_->TryGetToken(parameters);
+}
+
+Task<absl::StatusOr<TokenView>> Broker::GetToken(GetTokenParameters parameters,
+                                                 absl::Time deadline) {
+  Reactor& reactor = impl_->d.reactors.For(parameters.name);
+  co_return co_await impl_->On(
+      reactor, impl_->GetTokenHere(std::move(parameters), deadline));
+}
+
+Task<absl::StatusOr<TokenView>> Broker::Refresh(RefreshParameters parameters,
+                                                absl::Time deadline) {
+  Reactor& reactor = impl_->d.reactors.For(parameters.name);
+  auto entry = co_await impl_->On(
+      reactor, impl_->JoinRefresh(parameters.name, parameters.token,
+                                  parameters.generation, deadline));
+  if (!entry.ok()) co_return entry.status();
+  const cache::CachedToken* token = (*entry)->Find(parameters.token);
+  if (token == nullptr) {
+    co_return MakeError(Reason::kTokenNotFound,
+                        "the connection has no token of that name",
+                        {{"token", parameters.token}});
+  }
+  co_return TokenView{.entry = *std::move(entry), .token = token};
+}
+
+Task<absl::StatusOr<AuthorizeResult>> Broker::Authorize(
+    AuthorizeParameters parameters) {
+  return impl_->Authorize(std::move(parameters));
+}
+
+Task<absl::StatusOr<ExchangeResult>> Broker::Exchange(
+    std::string application, ExchangeParameters parameters) {
+  return impl_->Exchange(std::move(application), std::move(parameters));
+}
+
+Task<CallbackResult> Broker::FinishCallback(oauth::Callback callback,
+                                            QueryParameters query) {
+  return impl_->FinishCallback(std::move(callback), std::move(query));
+}
+
+Task<absl::StatusOr<RevokeResult>> Broker::Revoke(std::string name) {
+  Reactor& reactor = impl_->d.reactors.For(name);
+  co_return co_await impl_->On(reactor, impl_->RevokeHere(name));
+}
+
+std::string Broker::DefaultRedirectUri() const {
+  return impl_->options.public_url + "/oauth/callback";
+}
+
+void Broker::Committed(const std::vector<store::Event>& events) {
+  for (const store::Event& event : events) {
+    impl_->d.memory.Outdate(event.connection, event.generation);
+  }
+}
+
+void Broker::Invalidate(absl::string_view name, std::int64_t below_generation) {
+  if (name.empty()) {
+    impl_->d.memory.DropAll();
+  } else {
+    impl_->d.memory.Drop(name, below_generation);
+  }
+}
+
+void Broker::InvalidateProvider(absl::string_view name) {
+  impl_->providers.Forget(name);
+}
+
+void Broker::TrustRemote(bool trust) {
+  impl_->remote_trusted.store(trust, std::memory_order_release);
+}
+
+bool Broker::ready() const {
+  return !impl_->closing && impl_->uncommitted.load() == 0;
+}
+
+}  // namespace valetkey::broker

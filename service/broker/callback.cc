@@ -1,0 +1,64 @@
+// The redirect that comes to ValetKey's own callback: whose it is, the
+// exchange, and where the browser goes from there.
+
+#include <algorithm>
+#include <utility>
+
+#include "service/base/crypto.h"
+#include "service/broker/impl.h"
+
+namespace valetkey::broker {
+
+Task<CallbackResult> Broker::Impl::FinishCallback(oauth::Callback callback,
+                                                  QueryParameters query) {
+  CallbackResult result;
+  if (callback.state.empty()) {
+    result.status = StateInvalid("is missing");
+    co_return result;
+  }
+  auto found =
+      co_await d.store.GetAuthorization(HexEncode(Sha256(callback.state)));
+  if (!found.ok()) {
+    result.status = found.status();
+    co_return result;
+  }
+  if (!*found) {
+    result.status = StateInvalid("is not known");
+    co_return result;
+  }
+  const store::Authorization& authorization = **found;
+  auto application = co_await d.store.GetApplication(authorization.application);
+  if (application.ok() && *application) {
+    result.application_display_name = (*application)->display_name;
+    // Registered still: an operator may have taken it away meanwhile.
+    const auto& uris = (*application)->return_uris;
+    if (std::find(uris.begin(), uris.end(), authorization.return_uri) !=
+        uris.end()) {
+      result.return_uri = authorization.return_uri;
+    }
+  }
+  auto provider = co_await providers.Get(authorization.provider);
+  ExchangeParameters parameters;
+  if (provider.ok()) {
+    result.provider_display_name = (*provider)->definition->display_name();
+    callback = oauth::ReadCallback((*provider)->definition.get(), query);
+  }
+  parameters.state = callback.state;
+  parameters.code = callback.code;
+  parameters.issuer = callback.issuer;
+  parameters.error = callback.error;
+  parameters.error_description = callback.error_description;
+  for (const auto& [key, value] : query) {
+    parameters.callback_parameters.try_emplace(key, value);
+  }
+  auto exchanged =
+      co_await Exchange(authorization.application, std::move(parameters));
+  if (exchanged.ok()) {
+    result.result = *std::move(exchanged);
+  } else {
+    result.status = exchanged.status();
+  }
+  co_return result;
+}
+
+}  // namespace valetkey::broker

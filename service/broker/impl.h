@@ -1,0 +1,254 @@
+// The inside of the broker: one class, its parts in one file each.
+//
+//   broker.cc      start, shutdown, the facade
+//   tokens.cc      reading a token: memory, then Redis, then the store
+//   refresh.cc     the flight that renews tokens
+//   refresh_outcome.cc  committing its tokens, recording its failure
+//   evidence.cc    telling a dead grant from a refused client
+//   consent.cc     Authorize
+//   exchange.cc    Exchange
+//   account.cc     whose account a new connection is
+//   callback.cc    the redirect to our own callback
+//   revoke.cc      Revoke
+//   scheduler.cc   what is due, housekeeping
+
+#ifndef VALETKEY_BROKER_IMPL_H_
+#define VALETKEY_BROKER_IMPL_H_
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "service/async/promise.h"
+#include "service/async/task_scope.h"
+#include "service/broker/broker.h"
+#include "service/broker/providers.h"
+#include "service/broker/rules.h"
+
+namespace valetkey::broker {
+
+using Entry = std::shared_ptr<const cache::CachedConnection>;
+
+// AUTHORIZATION_STATE_INVALID: the state "has expired", "is not known", ...
+absl::Status StateInvalid(absl::string_view why);
+
+// Names being handled by the scheduler. Thread-safe.
+class NameSet {
+ public:
+  // False if it is there already.
+  bool Insert(const std::string& name) {
+    MutexLock lock(mutex_);
+    return names_.insert(name).second;
+  }
+  void Erase(const std::string& name) {
+    MutexLock lock(mutex_);
+    names_.erase(name);
+  }
+
+ private:
+  Mutex mutex_;
+  absl::flat_hash_set<std::string> names_ VK_GUARDED_BY(mutex_);
+};
+
+struct Broker::Impl {
+  Impl(BrokerDependencies dependencies, BrokerOptions options);
+
+  // --- tokens.cc ---
+
+  std::optional<absl::StatusOr<TokenView>> TryGetToken(
+      const GetTokenParameters& parameters);
+  // What the entry gives for the question; nullopt if a newer one is needed.
+  std::optional<absl::StatusOr<TokenView>> Serve(
+      const GetTokenParameters& parameters, const Entry& entry);
+  // REQUIRES: on the connection's reactor, as all that takes a Cell.
+  Task<absl::StatusOr<TokenView>> GetTokenHere(GetTokenParameters parameters,
+                                               absl::Time deadline);
+  // The connection as Redis or the store has it, put into memory.
+  // `min_generation` passes over a Redis that is behind.
+  Task<absl::StatusOr<Entry>> Load(std::string name,
+                                   std::int64_t min_generation);
+  Task<void> RunLoad(std::string name, std::int64_t min_generation,
+                     std::shared_ptr<Promise<absl::StatusOr<Entry>>> promise);
+  Task<absl::StatusOr<Entry>> LoadFromStore(std::string name);
+  Task<std::optional<Entry>> LoadFromRemote(std::string name);
+  // Opens the access tokens of a record and puts them into memory, and into
+  // Redis in the background.
+  absl::StatusOr<Entry> Publish(const store::Connection& connection);
+  Task<void> PutRemote(std::string name, Entry entry);
+
+  // --- refresh.cc, refresh_outcome.cc ---
+
+  // A refresh under way. `landed` is set as soon as callers can be answered;
+  // the flight stays in its cell until the outcome is committed.
+  struct Flight {
+    std::string name;
+    std::string token;
+    std::shared_ptr<Promise<absl::StatusOr<Entry>>> landed;
+  };
+  // What is going on for the connections of one reactor; touched by its
+  // thread only.
+  struct Cell {
+    absl::flat_hash_map<std::string, std::shared_ptr<Flight>> flights;
+    absl::flat_hash_map<std::string,
+                        std::shared_ptr<Promise<absl::StatusOr<Entry>>>>
+        loads;
+    absl::flat_hash_map<
+        std::string, std::shared_ptr<Promise<absl::StatusOr<ExchangeResult>>>>
+        exchanges;
+    absl::flat_hash_map<std::string,
+                        std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>>>
+        revocations;
+  };
+  Cell& CellOf(absl::string_view name);
+
+  // Joins the flight under way for the connection or starts one, and waits for
+  // it. `seen` is the generation that the caller wants to be past.
+  Task<absl::StatusOr<Entry>> JoinRefresh(std::string name, std::string token,
+                                          std::int64_t seen,
+                                          absl::Time deadline);
+  // Starts a flight unless one is under way; nobody waits for it.
+  std::shared_ptr<Flight> StartFlight(const std::string& name,
+                                      const std::string& token,
+                                      std::int64_t seen);
+  void StartFlightSoon(absl::string_view name, absl::string_view token,
+                       std::int64_t seen);
+  Task<void> RunFlight(std::shared_ptr<Flight> flight, std::int64_t seen);
+  Task<absl::StatusOr<Entry>> Fly(std::shared_ptr<Flight> flight,
+                                  std::int64_t seen);
+  // One try: begin, send, write the outcome. nullopt: read again, for the
+  // connection changed underneath.
+  Task<std::optional<absl::StatusOr<Entry>>> Attempt(
+      std::shared_ptr<Flight> flight, store::Connection connection,
+      std::shared_ptr<const ProviderContext> provider);
+  Task<absl::StatusOr<Entry>> CommitAnswer(
+      std::shared_ptr<Flight> flight, AttemptRef attempt,
+      store::Connection connection,
+      std::shared_ptr<const ProviderContext> provider,
+      oauth::TokenAnswer answer, absl::Time asked);
+  Task<absl::StatusOr<Entry>> Fail(
+      AttemptRef attempt, store::Connection connection,
+      std::shared_ptr<const ProviderContext> provider, std::string presented,
+      oauth::ProviderFailure failure, bool outcome_unknown);
+  // Commits what must not be lost: tries until it is written or the tokens
+  // turn out to be no longer ours to write.
+  Task<absl::StatusOr<store::Rows>> CommitForSure(store::RowKeys keys,
+                                                  store::Change change,
+                                                  std::string name);
+
+  // Seals an answer into records that replace `held`.
+  NewTokens SealTokens(absl::string_view connection,
+                       const oauth::Definition& definition,
+                       const std::vector<store::TokenRecord>& held,
+                       const oauth::TokenAnswer& answer, absl::Time asked,
+                       const std::vector<std::string>& requested);
+  Schedule ScheduleOf(const store::Connection& connection,
+                      const oauth::Definition& definition) const;
+
+  // --- evidence.cc ---
+
+  // Whether the client's own credentials are good, as far as can be found out.
+  enum class ClientStanding { kAccepted, kRefused, kUnknown };
+  Task<ClientStanding> FindStanding(
+      std::shared_ptr<const ProviderContext> provider, absl::Time since);
+
+  // --- consent.cc, exchange.cc, account.cc, callback.cc ---
+
+  Task<absl::StatusOr<AuthorizeResult>> Authorize(
+      AuthorizeParameters parameters);
+  Task<absl::StatusOr<ExchangeResult>> Exchange(std::string application,
+                                                ExchangeParameters parameters);
+  Task<absl::StatusOr<ExchangeResult>> ExchangeHere(
+      std::string digest, std::string application,
+      ExchangeParameters parameters);
+  Task<void> RunExchange(
+      std::string key, std::string digest, std::string application,
+      ExchangeParameters parameters,
+      std::shared_ptr<Promise<absl::StatusOr<ExchangeResult>>> promise);
+  Task<absl::StatusOr<ExchangeResult>> ExchangeOnce(
+      std::string digest, std::string application,
+      ExchangeParameters parameters);
+  Task<absl::StatusOr<oauth::TokenAnswer>> TradeCode(
+      store::Authorization authorization, ExchangeParameters parameters,
+      std::shared_ptr<const ProviderContext> provider);
+  // What the definition keeps of a callback's parameters.
+  static std::map<std::string, std::string> CapturedOf(
+      const oauth::Definition& definition,
+      const ExchangeParameters& parameters);
+  // The person's inputs, with those that the provider itself has told.
+  static std::map<std::string, std::string> InputsOf(
+      const oauth::Definition& definition,
+      std::map<std::string, std::string> inputs,
+      const std::map<std::string, std::string>& captured);
+  Task<absl::StatusOr<ExchangeResult>> CommitConsent(
+      store::Authorization authorization,
+      std::shared_ptr<const ProviderContext> provider,
+      ExchangeParameters parameters, oauth::TokenAnswer answer,
+      absl::Time asked);
+  Task<void> LearnAccount(std::string name, std::int64_t generation,
+                          std::shared_ptr<const ProviderContext> provider,
+                          oauth::TokenSet token);
+  Task<CallbackResult> FinishCallback(oauth::Callback callback,
+                                      QueryParameters query);
+
+  // --- revoke.cc ---
+
+  Task<absl::StatusOr<RevokeResult>> RevokeHere(std::string name);
+  Task<void> RunRevoke(
+      std::string name,
+      std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise);
+  Task<absl::StatusOr<RevokeResult>> RevokeOnce(std::string name);
+  Task<std::vector<store::RevocationItem>> TellProvider(
+      store::Connection connection);
+
+  // --- scheduler.cc ---
+
+  Task<void> RunScheduler();
+  Task<void> RunDue(std::string name);
+  Task<void> HandleDue(std::string name);
+  Task<void> Postpone(std::string name, std::int64_t revision,
+                      absl::Duration by);
+  Task<void> RunHousekeeping();
+
+  // Runs a task on a reactor; the caller resumes where it was.
+  template <class T>
+  Task<T> On(Reactor& reactor, Task<T> task);
+
+  BrokerDependencies d;
+  const BrokerOptions options;
+  Providers providers;
+  std::vector<Cell> cells;  // one for each reactor
+  TaskScope flights;        // finished at shutdown
+  TaskScope background;     // cancelled at shutdown
+  std::atomic<bool> closing{false};
+  std::atomic<int> uncommitted{0};  // pairs that wait for the store
+  std::atomic<bool> remote_trusted{false};
+  std::atomic<int> due_running{0};
+  NameSet scheduled;
+
+  Counter& refreshes_ok;
+  Counter& refreshes_failed;
+  Counter& refreshes_joined;
+  Counter& reauthorizations;
+  Counter& remote_hits;
+  Counter& remote_misses;
+  Counter& store_loads;
+  Gauge& uncommitted_gauge;
+  Histogram& provider_latency;
+};
+
+template <class T>
+Task<T> Broker::Impl::On(Reactor& reactor, Task<T> task) {
+  co_return co_await asio::co_spawn(reactor.executor(), std::move(task),
+                                    asio::use_awaitable);
+}
+
+}  // namespace valetkey::broker
+
+#endif  // VALETKEY_BROKER_IMPL_H_

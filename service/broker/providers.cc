@@ -1,0 +1,148 @@
+#include "service/broker/providers.h"
+
+#include <utility>
+
+#include "service/base/name.h"
+#include "service/base/status.h"
+#include "service/broker/sealing.h"
+
+namespace valetkey::broker {
+namespace {
+
+// How long a provider's configuration is used without asking the store again.
+constexpr absl::Duration kKeep = absl::Seconds(10);
+// A client found refused is not probed again so soon: nothing mends it but an
+// operator, whose change makes a new revision.
+constexpr absl::Duration kProbeRest = absl::Minutes(1);
+
+}  // namespace
+
+oauth::Client ProviderContext::ClientFor(
+    const std::map<std::string, std::string>& inputs,
+    const std::map<std::string, std::string>& metadata) const {
+  oauth::Client own = client;
+  for (const auto& [key, value] : inputs) own.inputs[key] = value;
+  own.metadata = metadata;
+  return own;
+}
+
+bool ProviderContext::UsesPkce() const {
+  const catalog::v1::PkceSupport support = definition->pkce().support();
+  if (support == catalog::v1::PKCE_SUPPORT_REQUIRED) return true;
+  switch (record.pkce) {
+    case store::Pkce::kS256:
+      return true;
+    case store::Pkce::kOff:
+      return false;
+    case store::Pkce::kDefault:
+      break;
+  }
+  return oauth::PkceByDefault(*definition);
+}
+
+Providers::Providers(store::Store& store, const catalog::Catalog& catalog,
+                     const Sealer& sealer, const Clock& clock, int max_parallel)
+    : store_(store),
+      catalog_(catalog),
+      sealer_(sealer),
+      clock_(clock),
+      max_parallel_(max_parallel) {}
+
+Task<absl::StatusOr<std::shared_ptr<const ProviderContext>>> Providers::Get(
+    std::string name) {
+  std::shared_ptr<const ProviderContext> older;
+  {
+    MutexLock lock(mutex_);
+    const auto it = entries_.find(name);
+    if (it != entries_.end()) {
+      older = it->second.context;
+      if (clock_.Now() - it->second.read_time < kKeep) co_return older;
+    }
+  }
+  auto record = co_await store_.GetProvider(name);
+  if (!record.ok()) {
+    if (older) co_return older;
+    co_return record.status();
+  }
+  if (!*record) {
+    Forget(name);
+    co_return MakeError(Reason::kProviderNotFound, "there is no such provider",
+                        {{"provider", name}});
+  }
+  auto context = std::make_shared<ProviderContext>();
+  context->record = **std::move(record);
+  context->definition = catalog_.Find(IdOf(context->record.catalog_entry),
+                                      context->record.environment);
+  if (!context->definition) {
+    co_return MakeError(
+        Reason::kCatalogEntryNotFound,
+        "this server's catalog lacks the provider's entry or environment",
+        {{"catalog_entry", context->record.catalog_entry},
+         {"environment", context->record.environment}});
+  }
+  context->client.client_id = context->record.client_id;
+  context->client.inputs = context->record.inputs;
+  if (!context->record.client_secret_sealed.empty()) {
+    VK_CO_ASSIGN_OR_RETURN(context->client.client_secret,
+                           sealer_.Open(context->record.client_secret_sealed,
+                                        ClientSecretAssociatedData(name)));
+  }
+  MutexLock lock(mutex_);
+  Standing& standing = standings_[name];
+  if (!standing.limiter) {
+    standing.limiter = std::make_shared<Limiter>(max_parallel_);
+    standing.probe = std::make_shared<Limiter>(1);
+  }
+  context->limiter = standing.limiter;
+  context->probe = standing.probe;
+  entries_[name] = {.context = context, .read_time = clock_.Now()};
+  co_return std::shared_ptr<const ProviderContext>(std::move(context));
+}
+
+void Providers::Forget(absl::string_view name) {
+  MutexLock lock(mutex_);
+  entries_.erase(name);
+}
+
+void Providers::NoteAccepted(const ProviderContext& provider) {
+  MutexLock lock(mutex_);
+  Standing& standing = standings_[provider.record.name];
+  standing.accepted_revision = provider.record.revision;
+  standing.accepted_time = clock_.Now();
+}
+
+void Providers::NoteProbe(const ProviderContext& provider, bool accepted,
+                          absl::Time asked) {
+  MutexLock lock(mutex_);
+  Standing& standing = standings_[provider.record.name];
+  standing.probe_revision = provider.record.revision;
+  standing.probe_accepted = accepted;
+  standing.probe_time = asked;
+}
+
+std::optional<bool> Providers::ProbedSince(const ProviderContext& provider,
+                                           absl::Time since) const {
+  MutexLock lock(mutex_);
+  const auto it = standings_.find(provider.record.name);
+  if (it == standings_.end() ||
+      it->second.probe_revision != provider.record.revision) {
+    return std::nullopt;
+  }
+  const Standing& standing = it->second;
+  const bool fresh = standing.probe_time >= since;
+  const bool resting = !standing.probe_accepted &&
+                       clock_.Now() - standing.probe_time < kProbeRest;
+  if (!fresh && !resting) return std::nullopt;
+  return standing.probe_accepted;
+}
+
+bool Providers::AcceptedSince(const ProviderContext& provider,
+                              absl::Time since) const {
+  MutexLock lock(mutex_);
+  const auto it = standings_.find(provider.record.name);
+  return it != standings_.end() &&
+         it->second.accepted_revision == provider.record.revision &&
+         it->second.accepted_time >= since;
+}
+
+}  // namespace valetkey::broker

@@ -1,0 +1,194 @@
+// Revoke: from the first commit on no token is given out; then the provider is
+// told; then our copy is destroyed. A server that dies in between finishes it
+// after its restart.
+
+#include <utility>
+
+#include "service/base/fault_point.h"
+#include "service/broker/impl.h"
+#include "service/broker/sealing.h"
+
+namespace valetkey::broker {
+namespace {
+
+using store::Connection;
+using store::RevocationItem;
+using store::Rows;
+
+// The numbers of valetkey.v1.RevocationResult, which the record keeps.
+int ResultNumber(oauth::RevokeOutcome outcome) {
+  switch (outcome) {
+    case oauth::RevokeOutcome::kRevoked:
+      return 1;
+    case oauth::RevokeOutcome::kAlreadyInvalid:
+      return 2;
+    case oauth::RevokeOutcome::kUnsupported:
+      return 3;
+    case oauth::RevokeOutcome::kFailed:
+      return 4;
+  }
+  return 4;
+}
+
+RevocationItem ItemOf(const oauth::RevokeStep& step,
+                      const oauth::RevokeResult& result) {
+  return {.kind = static_cast<int>(step.kind),
+          .token = step.token,
+          .result = ResultNumber(result.outcome),
+          .detail = result.detail};
+}
+
+}  // namespace
+
+Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeHere(std::string name) {
+  Cell& cell = CellOf(name);
+  std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise;
+  if (const auto it = cell.revocations.find(name);
+      it != cell.revocations.end()) {
+    promise = it->second;
+  } else {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    promise = std::make_shared<Promise<absl::StatusOr<RevokeResult>>>(executor);
+    cell.revocations.emplace(name, promise);
+    if (!flights.SpawnUncancelled(executor, "revoke",
+                                  RunRevoke(name, promise))) {
+      cell.revocations.erase(name);
+      co_return MakeError(Reason::kServerShuttingDown,
+                          "the server is shutting down", {}, absl::Seconds(1));
+    }
+  }
+  if (!co_await WaitFor(promise, absl::InfiniteDuration())) {
+    co_return MakeError(Reason::kServerShuttingDown,
+                        "the server is shutting down", {}, absl::Seconds(1));
+  }
+  co_return promise->value();
+}
+
+Task<void> Broker::Impl::RunRevoke(
+    std::string name,
+    std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise) {
+  auto result = co_await RevokeOnce(name);
+  CellOf(name).revocations.erase(name);
+  promise->Set(std::move(result));
+}
+
+Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeOnce(std::string name) {
+  store::RowKeys keys;
+  keys.connection = name;
+  const absl::Duration again = options.lease;
+  auto begun = co_await d.store.Update(keys, [name, again](Rows& rows) {
+    if (!rows.connection) {
+      return MakeError(Reason::kConnectionNotFound,
+                       "there is no such connection", {{"connection", name}});
+    }
+    BeginRevocation(again, rows);
+    return absl::OkStatus();
+  });
+  if (!begun.ok()) co_return begun.status();
+  Connection connection = *std::move(begun->connection);
+  (void)Publish(connection);
+  FaultPoint("revoke.after_begin");
+  if (connection.state == store::ConnectionState::kRevoked) {
+    co_return RevokeResult{.items = connection.revocation,
+                           .copy_destroyed = true};
+  }
+
+  // A refresh under way may bring a newer pair: that is what must be revoked.
+  if (const auto it = CellOf(name).flights.find(name);
+      it != CellOf(name).flights.end()) {
+    co_await WaitFor(it->second->landed,
+                     options.http_timeout + absl::Seconds(5));
+    auto read = co_await d.store.GetConnection(name);
+    if (read.ok() && *read) connection = **std::move(read);
+  }
+  RevokeResult result;
+  result.items = co_await TellProvider(connection);
+  const std::int64_t generation = connection.generation;
+  auto finished = co_await d.store.Update(
+      keys, [generation, items = result.items](Rows& rows) {
+        if (!rows.connection) return absl::AbortedError("gone");
+        FinishRevocation(generation, items, rows);
+        return absl::OkStatus();
+      });
+  FaultPoint("revoke.after_finish");
+  if (finished.ok()) {
+    result.copy_destroyed =
+        finished->connection->state == store::ConnectionState::kRevoked;
+    (void)Publish(*finished->connection);
+  } else {
+    // Deleted meanwhile is destroyed too; a store that is down is tried again
+    // by the scheduler.
+    result.copy_destroyed =
+        finished.status().code() == absl::StatusCode::kAborted;
+  }
+  Log(LogLevel::kInfo, "connection revoked",
+      {{"connection", name}, {"copy_destroyed", result.copy_destroyed}});
+  co_return result;
+}
+
+Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(
+    Connection connection) {
+  std::vector<RevocationItem> items;
+  std::vector<oauth::TokenSet> tokens;
+  for (const store::TokenRecord& record : connection.tokens) {
+    oauth::TokenSet set;
+    set.name = record.name;
+    auto access =
+        d.sealer.Open(record.access_sealed,
+                      AccessTokenAssociatedData(connection.name, record.name));
+    if (access.ok()) set.access_token = *std::move(access);
+    if (!record.refresh_sealed.empty()) {
+      auto refresh = d.sealer.Open(
+          record.refresh_sealed,
+          RefreshTokenAssociatedData(connection.name, record.name));
+      if (refresh.ok()) set.refresh_token = *std::move(refresh);
+    }
+    tokens.push_back(std::move(set));
+  }
+  auto provider = co_await providers.Get(connection.provider);
+  absl::StatusOr<std::vector<oauth::RevokeStep>> steps =
+      absl::UnavailableError("");
+  if (provider.ok()) {
+    steps = oauth::RevokeSteps(
+        *(*provider)->definition,
+        (*provider)->ClientFor(connection.inputs, connection.metadata), tokens,
+        d.clock.Now());
+  } else {
+    steps = provider.status();
+  }
+  if (!steps.ok()) {
+    for (const oauth::TokenSet& set : tokens) {
+      items.push_back({.kind = static_cast<int>(oauth::TokenKind::kAccessToken),
+                       .token = set.name,
+                       .result = ResultNumber(oauth::RevokeOutcome::kFailed),
+                       .detail = std::string(steps.status().message())});
+    }
+    co_return items;
+  }
+  bool grant_ended = false;
+  for (oauth::RevokeStep& step : *steps) {
+    oauth::RevokeResult result;
+    if (!step.request) {
+      result = {.outcome = oauth::RevokeOutcome::kUnsupported,
+                .detail = step.unsupported};
+    } else if (grant_ended) {
+      result = {.outcome = oauth::RevokeOutcome::kRevoked,
+                .detail = "ended together with the grant"};
+    } else {
+      const HttpResult sent =
+          co_await d.http.Send(*std::move(step.request), options.http_timeout);
+      if (sent.status.ok()) {
+        result =
+            oauth::ParseRevokeAnswer(*(*provider)->definition, sent.response);
+      } else {
+        result.detail = "the provider could not be reached";
+      }
+      grant_ended =
+          step.ends_grant && result.outcome == oauth::RevokeOutcome::kRevoked;
+    }
+    items.push_back(ItemOf(step, result));
+  }
+  co_return items;
+}
+
+}  // namespace valetkey::broker

@@ -1,0 +1,395 @@
+#include "service/broker/rules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace valetkey::broker {
+namespace {
+
+using store::Connection;
+using store::ConnectionState;
+using store::Event;
+using store::EventType;
+using store::Rows;
+using store::TokenRecord;
+
+void EndAttempt(Connection& connection) {
+  connection.lease = {};
+  connection.attempt = {};
+}
+
+void TakeEarlier(std::optional<absl::Time> candidate,
+                 std::optional<absl::Time>& earliest) {
+  if (!candidate) return;
+  if (!earliest || *candidate < *earliest) earliest = candidate;
+}
+
+// How much later a refresh token must die than before for its life to count
+// as prolonged: a fixed end that is told in seconds from now wavers a little.
+constexpr absl::Duration kWaver = absl::Seconds(10);
+
+bool Prolonged(std::optional<absl::Time> before,
+               std::optional<absl::Time> after) {
+  return !before || !after || *after > *before + kWaver;
+}
+
+// What the grant allows: the scopes of all its tokens, in their order.
+std::vector<std::string> ScopesOf(const Connection& connection) {
+  std::vector<std::string> scopes;
+  for (const TokenRecord& token : connection.tokens) {
+    for (const std::string& scope : token.scopes) {
+      if (std::find(scopes.begin(), scopes.end(), scope) == scopes.end()) {
+        scopes.push_back(scope);
+      }
+    }
+  }
+  return scopes;
+}
+
+// When EXPIRING is due: the notice before a refresh token dies, or the last
+// quarter of its life where it lives so short that the notice would be always.
+std::optional<absl::Time> NoticeTime(const Connection& connection,
+                                     absl::Duration notice) {
+  std::optional<absl::Time> earliest;
+  for (const TokenRecord& token : connection.tokens) {
+    if (!token.refresh_expire_time) continue;
+    absl::Duration before = notice;
+    if (token.refresh_issue_time) {
+      before = std::min(
+          before, (*token.refresh_expire_time - *token.refresh_issue_time) / 4);
+    }
+    TakeEarlier(*token.refresh_expire_time - before, earliest);
+  }
+  return earliest;
+}
+
+}  // namespace
+
+BeginOutcome Begin(const BeginRefresh& begin, Rows& rows) {
+  if (!rows.connection) return BeginOutcome::kMoved;
+  Connection& connection = *rows.connection;
+  if (connection.state != ConnectionState::kActive ||
+      connection.generation != begin.generation) {
+    return BeginOutcome::kMoved;
+  }
+  const bool foreign = !connection.lease.owner.empty() &&
+                       connection.lease.owner != begin.instance;
+  if (foreign && !begin.exclusive && connection.lease.expire_time > rows.now) {
+    return BeginOutcome::kLeased;
+  }
+  // What is left of an attempt for the same secret is one whose outcome
+  // nobody learned: its process died, or no answer came.
+  const bool unanswered =
+      connection.attempt.refresh_digest == begin.presented_digest &&
+      !connection.attempt.id.empty();
+  const int unknown = unanswered ? connection.attempt.unknown_outcomes + 1 : 0;
+  connection.lease = {.owner = begin.instance,
+                      .attempt_id = begin.attempt_id,
+                      .expire_time = rows.now + begin.lease};
+  connection.attempt = {.id = begin.attempt_id,
+                        .token = begin.token,
+                        .refresh_digest = begin.presented_digest,
+                        .start_time = rows.now,
+                        .unknown_outcomes = unknown};
+  // If this process dies, the scheduler looks again when the lease has ended.
+  connection.due_time = connection.lease.expire_time;
+  return BeginOutcome::kBegun;
+}
+
+bool Owns(const AttemptRef& attempt, const Connection& connection) {
+  return connection.lease.owner == attempt.instance &&
+         connection.lease.attempt_id == attempt.attempt_id;
+}
+
+absl::Status Connect(const NewTokens& tokens,
+                     const std::map<std::string, std::string>& inputs,
+                     const Schedule& schedule, Rows& rows) {
+  store::Authorization& consent = *rows.authorization;
+  const bool renewed = rows.connection.has_value();
+  if (consent.reauthorize && !renewed) {
+    return MakeError(Reason::kConnectionNotFound,
+                     "the connection was deleted meanwhile",
+                     {{"connection", consent.connection}});
+  }
+  Connection connection = rows.connection.value_or(Connection{});
+  if (!renewed) {
+    connection.name = consent.connection;
+    connection.application = consent.application;
+    connection.provider = consent.provider;
+    connection.subject = consent.subject;
+    connection.create_time = rows.now;
+  }
+  for (const auto& [key, value] : consent.labels) {
+    connection.labels[key] = value;
+  }
+  connection.inputs = inputs;
+  for (const auto& [key, value] : tokens.metadata) {
+    if (!value.empty()) connection.metadata[key] = value;
+  }
+  connection.tokens = tokens.tokens;
+  for (TokenRecord& token : connection.tokens) {
+    token.refresh_issue_time = rows.now;
+  }
+  connection.requested_scopes = consent.scopes;
+  connection.scopes = ScopesOf(connection);
+  connection.state = ConnectionState::kActive;
+  connection.generation += 1;
+  connection.update_time = rows.now;
+  connection.last_refresh_time = rows.now;
+  connection.last_use_time = rows.now;
+  connection.last_failure.reset();
+  connection.dead_refresh_digest.clear();
+  connection.expiring_announced = false;
+  connection.revocation.clear();
+  // A refresh of the old tokens that is under way loses its claim.
+  EndAttempt(connection);
+  Reschedule(schedule, rows.now, connection);
+  rows.events.push_back(EventOf(
+      renewed ? EventType::kReauthorized : EventType::kConnected, connection));
+  rows.connection = std::move(connection);
+  consent.status = store::AuthorizationStatus::kDone;
+  consent.verifier_sealed.clear();
+  return absl::OkStatus();
+}
+
+void CommitRefresh(const NewTokens& tokens, const Schedule& schedule,
+                   Rows& rows) {
+  Connection& connection = *rows.connection;
+  const std::optional<absl::Time> expiry = RefreshExpiry(connection);
+  for (TokenRecord token : tokens.tokens) {
+    token.refresh_issue_time = rows.now;
+    auto it = std::find_if(
+        connection.tokens.begin(), connection.tokens.end(),
+        [&](const TokenRecord& held) { return held.name == token.name; });
+    if (it == connection.tokens.end()) {
+      connection.tokens.push_back(std::move(token));
+      continue;
+    }
+    if (!Prolonged(it->refresh_expire_time, token.refresh_expire_time)) {
+      token.refresh_issue_time = it->refresh_issue_time;
+    }
+    *it = std::move(token);
+  }
+  connection.scopes = ScopesOf(connection);
+  // What a later answer leaves out was said by an earlier one: nothing kept is
+  // ever overwritten with nothing.
+  for (const auto& [key, value] : tokens.metadata) {
+    if (!value.empty()) connection.metadata[key] = value;
+  }
+  connection.generation += 1;
+  connection.last_refresh_time = rows.now;
+  connection.update_time = rows.now;
+  connection.last_failure.reset();
+  connection.dead_refresh_digest.clear();
+  // Announced once for each end of the grant, however often the access token
+  // is renewed before it.
+  if (Prolonged(expiry, RefreshExpiry(connection))) {
+    connection.expiring_announced = false;
+  }
+  EndAttempt(connection);
+  if (connection.state == ConnectionState::kRevoking) {
+    connection.due_time = rows.now;
+    return;
+  }
+  connection.state = ConnectionState::kActive;
+  Reschedule(schedule, rows.now, connection);
+  rows.events.push_back(EventOf(EventType::kRefreshed, connection));
+}
+
+void RecordFailure(const RefreshFailure& failure, const Schedule& schedule,
+                   Rows& rows) {
+  Connection& connection = *rows.connection;
+  const std::string reason(ReasonName(failure.reason));
+  const bool news =
+      !connection.last_failure || connection.last_failure->reason != reason;
+  const int count =
+      connection.last_failure ? connection.last_failure->count + 1 : 1;
+  connection.last_failure = {.reason = reason,
+                             .message = failure.message,
+                             .time = rows.now,
+                             .count = count,
+                             .retry_time = rows.now + failure.retry_after};
+  connection.update_time = rows.now;
+  connection.lease = {};
+  if (!failure.outcome_unknown) connection.attempt = {};
+  AnnounceExpiring(schedule, rows);
+  Reschedule(schedule, rows.now, connection);
+  if (news && connection.state == ConnectionState::kActive) {
+    rows.events.push_back(
+        EventOf(EventType::kRefreshFailed, connection, reason));
+  }
+}
+
+void RecordDeadGrant(absl::string_view presented_digest,
+                     absl::string_view message, Rows& rows) {
+  Connection& connection = *rows.connection;
+  const Reason reason = Reason::kReauthorizationRequired;
+  const int count =
+      connection.last_failure ? connection.last_failure->count + 1 : 1;
+  connection.last_failure = {.reason = std::string(ReasonName(reason)),
+                             .message = std::string(message),
+                             .time = rows.now,
+                             .count = count,
+                             .retry_time = absl::InfiniteFuture()};
+  connection.dead_refresh_digest = std::string(presented_digest);
+  connection.update_time = rows.now;
+  EndAttempt(connection);
+  if (connection.state != ConnectionState::kActive) return;
+  connection.state = ConnectionState::kReauthorizationRequired;
+  connection.due_time.reset();
+  rows.events.push_back(EventOf(EventType::kReauthorizationRequired, connection,
+                                ReasonName(reason)));
+}
+
+bool BeginRevocation(absl::Duration retry_after, Rows& rows) {
+  Connection& connection = *rows.connection;
+  if (connection.state == ConnectionState::kRevoked) return false;
+  // A second Revoke while the first has not told the provider yet: no second
+  // event.
+  const bool again = connection.state == ConnectionState::kRevoking;
+  connection.state = ConnectionState::kRevoking;
+  connection.update_time = rows.now;
+  connection.due_time = rows.now + retry_after;
+  if (again) return true;
+  connection.generation += 1;
+  rows.events.push_back(EventOf(EventType::kRevoked, connection));
+  return true;
+}
+
+void FinishRevocation(std::int64_t generation,
+                      std::vector<store::RevocationItem> items, Rows& rows) {
+  Connection& connection = *rows.connection;
+  if (connection.state != ConnectionState::kRevoking ||
+      connection.generation != generation) {
+    return;
+  }
+  connection.state = ConnectionState::kRevoked;
+  connection.tokens.clear();
+  connection.revocation = std::move(items);
+  connection.update_time = rows.now;
+  connection.due_time.reset();
+  EndAttempt(connection);
+}
+
+bool IsIdle(const Connection& connection, const Schedule& schedule,
+            absl::Time now) {
+  absl::Time used = connection.create_time;
+  if (connection.last_use_time)
+    used = std::max(used, *connection.last_use_time);
+  if (schedule.last_use) used = std::max(used, *schedule.last_use);
+  return now - used > schedule.idle_after;
+}
+
+void Reschedule(const Schedule& schedule, absl::Time now,
+                Connection& connection) {
+  if (connection.state == ConnectionState::kRevoking) return;
+  connection.due_time.reset();
+  if (connection.state != ConnectionState::kActive) return;
+  if (schedule.last_use && (!connection.last_use_time ||
+                            *schedule.last_use > *connection.last_use_time)) {
+    connection.last_use_time = schedule.last_use;
+  }
+  std::optional<absl::Time> due;
+  if (!IsIdle(connection, schedule, now)) {
+    for (const TokenRecord& token : connection.tokens) {
+      TakeEarlier(token.due_time, due);
+    }
+  }
+  TakeEarlier(schedule.keep_alive, due);
+  // A request that nobody has answered for is repeated as soon as may be, and
+  // for an idle connection too: the provider may hold out the new pair for a
+  // short time only.
+  if (!connection.attempt.id.empty() &&
+      FindToken(connection, connection.attempt.token) != nullptr) {
+    TakeEarlier(now, due);
+    if (!connection.lease.owner.empty()) {
+      due = std::max(*due, connection.lease.expire_time);
+    }
+  }
+  // After a failure nothing happens before its time, whatever is overdue.
+  if (due && connection.last_failure) {
+    due = std::max(*due, connection.last_failure->retry_time);
+  }
+  if (!connection.expiring_announced) {
+    TakeEarlier(NoticeTime(connection, schedule.expiring_notice), due);
+  }
+  connection.due_time = due;
+}
+
+void AnnounceExpiring(const Schedule& schedule, Rows& rows) {
+  Connection& connection = *rows.connection;
+  const std::optional<absl::Time> notice =
+      NoticeTime(connection, schedule.expiring_notice);
+  if (connection.state != ConnectionState::kActive || !notice ||
+      connection.expiring_announced || rows.now < *notice) {
+    return;
+  }
+  connection.expiring_announced = true;
+  connection.update_time = rows.now;
+  rows.events.push_back(EventOf(EventType::kExpiring, connection));
+}
+
+absl::Duration Backoff(int count, double unit) {
+  const int doublings = std::clamp(count - 1, 0, 16);
+  const absl::Duration base =
+      std::min(absl::Seconds(1) * std::ldexp(1.0, doublings), absl::Minutes(5));
+  return base * (1.0 + 0.25 * unit);
+}
+
+std::optional<absl::Time> RefreshExpiry(const Connection& connection) {
+  std::optional<absl::Time> earliest;
+  for (const TokenRecord& token : connection.tokens) {
+    TakeEarlier(token.refresh_expire_time, earliest);
+  }
+  return earliest;
+}
+
+const TokenRecord* FindToken(const Connection& connection,
+                             absl::string_view token) {
+  for (const TokenRecord& held : connection.tokens) {
+    if (held.name == token) return &held;
+  }
+  return nullptr;
+}
+
+Event EventOf(EventType type, const Connection& connection,
+              absl::string_view reason) {
+  const TokenRecord* main = FindToken(connection, "");
+  // No token is given out any more: there is none that could expire.
+  if (connection.state == ConnectionState::kRevoking ||
+      connection.state == ConnectionState::kRevoked) {
+    main = nullptr;
+  }
+  return Event{.type = type,
+               .application = connection.application,
+               .connection = connection.name,
+               .provider = connection.provider,
+               .subject = connection.subject,
+               .labels = connection.labels,
+               .generation = connection.generation,
+               .state = connection.state,
+               .expire_time = main ? main->expire_time : std::nullopt,
+               .reason = std::string(reason)};
+}
+
+absl::Status StateError(const Connection& connection) {
+  switch (connection.state) {
+    case ConnectionState::kActive:
+      return absl::OkStatus();
+    case ConnectionState::kReauthorizationRequired:
+      return MakeError(Reason::kReauthorizationRequired,
+                       "the provider has ended this grant; send the person to "
+                       "Authorize with this connection's name",
+                       {{"connection", connection.name},
+                        {"provider", connection.provider},
+                        {"subject", connection.subject}});
+    case ConnectionState::kRevoking:
+    case ConnectionState::kRevoked:
+      return MakeError(Reason::kConnectionRevoked, "the connection was revoked",
+                       {{"connection", connection.name}});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace valetkey::broker

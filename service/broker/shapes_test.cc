@@ -1,0 +1,197 @@
+// Providers of other shapes than Pinterest, through the whole broker: two
+// tokens in one answer, and tokens that never expire.
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "service/base/status.h"
+#include "service/base/url.h"
+#include "service/broker/broker_harness.h"
+#include "service/broker/sealing.h"
+
+namespace valetkey::broker {
+namespace {
+
+constexpr char kApplication[] = "applications/shop";
+
+std::string AddProvider(BrokerHarness& harness, const std::string& id) {
+  const std::string name = std::string(kApplication) + "/providers/" + id;
+  store::RowKeys keys;
+  keys.provider = name;
+  auto made = harness.store.UpdateNow(keys, [&](store::Rows& rows) {
+    rows.provider = store::Provider{
+        .name = name,
+        .application = kApplication,
+        .catalog_entry = "catalog/" + id,
+        .client_id = "1234",
+        .client_secret_sealed = harness.sealer->Seal(
+            SecretString("s3cret"), ClientSecretAssociatedData(name))};
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(made.ok()) << made.status();
+  return name;
+}
+
+absl::StatusOr<ExchangeResult> ConnectTo(BrokerHarness& harness,
+                                         const std::string& provider,
+                                         std::vector<std::string> scopes) {
+  AuthorizeParameters parameters;
+  parameters.provider = provider;
+  parameters.subject = "ann";
+  parameters.scopes = std::move(scopes);
+  auto authorized = harness.Run(harness.broker->Authorize(parameters));
+  if (!authorized.ok()) return authorized.status();
+  return harness.Exchange(authorized->state, "code");
+}
+
+std::string Token(BrokerHarness& harness, const std::string& name,
+                  const std::string& token) {
+  GetTokenParameters parameters;
+  parameters.name = name;
+  parameters.token = token;
+  auto view = harness.GetToken(parameters);
+  return view.ok() ? std::string(view->token->access_token.Reveal())
+                   : view.status().ToString();
+}
+
+TEST(ShapesTest, SlackGivesTwoTokensEachRenewedByItself) {
+  BrokerHarness harness;
+  const std::string provider = AddProvider(harness, "slack");
+  harness.http.SetHandler([](const HttpRequest& request) {
+    const QueryParameters form = ParseQuery(request.body);
+    const std::string* refresh = FindParameter(form, "refresh_token");
+    if (refresh == nullptr) {
+      if (!absl::StrContains(request.url, "oauth.v2.access")) {
+        return FakeHttpClient::Answer(200, R"({"ok":false,"error":"x"})");
+      }
+      return FakeHttpClient::Answer(
+          200,
+          R"({"ok":true,"access_token":"xoxe.xoxb-1","token_type":"bot",
+              "scope":"chat:write","expires_in":43200,
+              "refresh_token":"xoxe-b1","team":{"id":"T1","name":"Team"},
+              "authed_user":{"id":"U1","scope":"search:read",
+                "access_token":"xoxe.xoxp-1","token_type":"user",
+                "expires_in":43200,"refresh_token":"xoxe-p1"}})");
+    }
+    if (*refresh == "xoxe-p1") {
+      return FakeHttpClient::Answer(
+          200, R"({"ok":true,"access_token":"xoxe.xoxp-2","token_type":"user",
+                   "scope":"search:read","expires_in":43200,
+                   "refresh_token":"xoxe-p2"})");
+    }
+    if (*refresh == "xoxe-b1") {
+      return FakeHttpClient::Answer(
+          200, R"({"ok":true,"access_token":"xoxe.xoxb-2","token_type":"bot",
+                   "scope":"chat:write","expires_in":43200,
+                   "refresh_token":"xoxe-b2"})");
+    }
+    return FakeHttpClient::Answer(
+        200, R"({"ok":false,"error":"invalid_refresh_token"})");
+  });
+  auto connected =
+      ConnectTo(harness, provider, {"chat:write", "user:search:read"});
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  EXPECT_TRUE(connected->missing_scopes.empty());
+  const std::string name = connected->connection;
+  EXPECT_EQ(Token(harness, name, ""), "xoxe.xoxb-1");
+  EXPECT_EQ(Token(harness, name, "user"), "xoxe.xoxp-1");
+  EXPECT_EQ(harness.Stored(name).metadata["team_id"], "T1");
+
+  RefreshParameters user;
+  user.name = name;
+  user.token = "user";
+  auto renewed = harness.Run(
+      harness.broker->Refresh(user, absl::Now() + absl::Seconds(20)));
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_EQ(renewed->token->access_token.Reveal(), "xoxe.xoxp-2");
+  EXPECT_EQ(Token(harness, name, ""), "xoxe.xoxb-1");
+  EXPECT_EQ(Token(harness, name, "user"), "xoxe.xoxp-2");
+  ASSERT_TRUE(harness.Refresh(name).ok());
+  EXPECT_EQ(Token(harness, name, ""), "xoxe.xoxb-2");
+  EXPECT_EQ(Token(harness, name, "user"), "xoxe.xoxp-2");
+  EXPECT_EQ(harness.Stored(name).scopes.size(), 2u);
+
+  // An error in a 200 is an error.
+  user.generation = 0;
+  harness.http.Enqueue(FakeHttpClient::Answer(
+      200, R"({"ok":false,"error":"invalid_refresh_token"})"));
+  EXPECT_EQ(ReasonOf(harness
+                         .Run(harness.broker->Refresh(
+                             user, absl::Now() + absl::Seconds(20)))
+                         .status()),
+            Reason::kReauthorizationRequired);
+  GetTokenParameters none;
+  none.name = name;
+  none.token = "other";
+  EXPECT_EQ(ReasonOf(harness.GetToken(none).status()), Reason::kTokenNotFound);
+}
+
+TEST(ShapesTest, GitHubAnswersInAFormAndItsTokensDoNotExpire) {
+  BrokerHarness harness;
+  const std::string provider = AddProvider(harness, "github");
+  harness.http.SetHandler([](const HttpRequest& request) {
+    if (absl::StrContains(request.url, "/access_token")) {
+      return FakeHttpClient::Answer(
+          200, "access_token=gho_1&scope=read%3Auser&token_type=bearer",
+          "application/x-www-form-urlencoded");
+    }
+    if (request.method == "DELETE") return FakeHttpClient::Answer(204, "");
+    return FakeHttpClient::Answer(200, R"({"id":17,"login":"ann"})");
+  });
+  auto connected = ConnectTo(harness, provider, {"read:user"});
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  const std::string name = connected->connection;
+  harness.clock.Advance(absl::Hours(24 * 365 * 5));
+  EXPECT_EQ(Token(harness, name, ""), "gho_1");
+  EXPECT_FALSE(harness.Stored(name).due_time.has_value());
+  EXPECT_EQ(ReasonOf(harness.Refresh(name).status()),
+            Reason::kRefreshUnsupported);
+  EXPECT_EQ(harness.Stored(name).state, store::ConnectionState::kActive);
+  EXPECT_TRUE(BrokerHarness::Eventually(
+      [&] { return harness.Stored(name).account_id == "17"; }));
+  auto revoked = harness.Revoke(name);
+  ASSERT_TRUE(revoked.ok());
+  ASSERT_EQ(revoked->items.size(), 1u);
+  EXPECT_EQ(revoked->items[0].result, 1) << revoked->items[0].detail;
+}
+
+TEST(ShapesTest, GoogleKeepsItsRefreshTokenAndIsRevoked) {
+  BrokerHarness harness;
+  const std::string provider = AddProvider(harness, "google");
+  int number = 0;
+  harness.http.SetHandler([&number](const HttpRequest& request) {
+    if (absl::StrContains(request.url, "/revoke")) {
+      return FakeHttpClient::Answer(200, "{}");
+    }
+    if (!absl::StrContains(request.url, "/token")) {
+      return FakeHttpClient::Answer(200, R"({"sub":"9","name":"Ann"})");
+    }
+    ++number;
+    const bool first = absl::StrContains(request.body, "authorization_code");
+    return FakeHttpClient::Answer(
+        200, "{\"access_token\":\"ya29." + std::to_string(number) +
+                 "\",\"expires_in\":3599,\"token_type\":\"Bearer\","
+                 "\"scope\":\"openid\"" +
+                 (first ? ",\"refresh_token\":\"1//r\"" : "") + "}");
+  });
+  auto connected = ConnectTo(harness, provider, {"openid"});
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  const std::string name = connected->connection;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(harness.Refresh(name).ok());
+  EXPECT_EQ(Token(harness, name, ""), "ya29.4");
+  for (const HttpRequest& request : harness.http.requests()) {
+    if (absl::StrContains(request.body, "grant_type=refresh_token")) {
+      EXPECT_TRUE(absl::StrContains(request.body, "refresh_token=1%2F%2Fr"));
+    }
+  }
+  auto revoked = harness.Revoke(name);
+  ASSERT_TRUE(revoked.ok());
+  for (const store::RevocationItem& item : revoked->items) {
+    EXPECT_EQ(item.result, 1) << item.detail;
+  }
+}
+
+}  // namespace
+}  // namespace valetkey::broker
