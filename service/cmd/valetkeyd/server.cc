@@ -1,0 +1,261 @@
+#include "service/cmd/valetkeyd/server.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "service/base/crypto.h"
+#include "service/base/status.h"
+#include "service/cmd/valetkeyd/data_dir.h"
+#include "service/cmd/valetkeyd/server_parts.h"
+#include "service/net/redis/redis_url.h"
+
+namespace valetkey {
+namespace {
+
+// Runs a task on a reactor and waits for it, from a thread that is none.
+template <class T>
+T Await(ReactorPool& reactors, Task<T> task) {
+  return asio::co_spawn(reactors.At(0).executor(), std::move(task),
+                        asio::use_future)
+      .get();
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options) : options_(std::move(options)) {}
+
+Server::~Server() { Stop(); }
+
+absl::Status Server::Start() {
+  parts_ = std::make_unique<Parts>(options_.reactors);
+  absl::Status status = parts_->Open(options_);
+  if (status.ok()) status = parts_->Listen(options_);
+  if (!status.ok()) {
+    Stop();
+    return status;
+  }
+  parts_->broker->Start();
+  parts_->rpc->SetServing(true);
+  parts_->serving = true;
+  if (!options_.ready_file.empty()) {
+    status = WritePrivateFile(
+        options_.ready_file,
+        absl::StrCat("{\"grpc\": \"", parts_->grpc_addresses.front(),
+                     "\", \"http\": \"", parts_->http_address, "\"}\n"));
+    if (!status.ok()) {
+      Stop();
+      return status;
+    }
+  }
+  Log(LogLevel::kInfo, "serving",
+      {{"version", VALETKEY_VERSION},
+       {"grpc", absl::StrJoin(parts_->grpc_addresses, ",")},
+       {"http", parts_->http_address},
+       {"store", options_.data_dir},
+       {"redis", parts_->redis != nullptr}});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::Open(const ServerOptions& options) {
+  const absl::Status folder = MakePrivateFolder(options.data_dir);
+  if (!folder.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("--data_dir: ", folder.message()));
+  }
+  const std::string store_file = JoinPath(options.data_dir, "store.db");
+  const std::string keyring_file = options.keyring.empty()
+                                       ? JoinPath(options.data_dir, "keyring")
+                                       : options.keyring;
+  // The keyring first: a store without one cannot be told from one whose
+  // keyring was lost.
+  VK_ASSIGN_OR_RETURN(Keyring keyring, OpenKeyring(keyring_file, store_file));
+  VK_ASSIGN_OR_RETURN(store, store::NewSqliteStore({.path = store_file}));
+  sealer.emplace(std::move(keyring), Random::System());
+  auto loaded = catalog::Catalog::Load(options.catalog_dir);
+  if (!loaded.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--catalog_dir: ", loaded.status().message()));
+  }
+  catalog = *std::move(loaded);
+  VK_ASSIGN_OR_RETURN(http_client, NewCurlHttpClient(reactors, options.curl));
+  memory = std::make_unique<cache::MemoryCache>(
+      cache::MemoryCacheOptions{.max_entries = options.memory_entries});
+  hub = std::make_unique<events::EventHub>(*store, events::EventHubOptions{});
+  VK_RETURN_IF_ERROR(OpenRedis(options));
+
+  broker::BrokerOptions broker_options;
+  broker_options.instance = HexEncode(Random::System().Bytes(8));
+  broker_options.public_url = options.public_url;
+  broker_options.authorization_lifetime = options.authorization_lifetime;
+  broker_options.http_timeout = options.http_timeout;
+  broker_options.lease = options.http_timeout + absl::Seconds(40);
+  broker_options.idle_after = options.idle_after;
+  broker_options.expiring_notice = options.expiring_notice;
+  broker_options.event_retention = options.event_retention;
+  broker_options.max_parallel_per_client = options.max_parallel_per_client;
+  broker_options.browser_uri =
+      [overrides = options.curl.origin_overrides](const std::string& uri) {
+        return ApplyOriginOverrides(overrides, uri);
+      };
+  broker = std::make_unique<broker::Broker>(
+      broker::BrokerDependencies{.store = *store,
+                                 .memory = *memory,
+                                 .remote = remote.get(),
+                                 .http = *http_client,
+                                 .catalog = *catalog,
+                                 .sealer = *sealer,
+                                 .clock = Clock::System(),
+                                 .random = Random::System(),
+                                 .reactors = reactors,
+                                 .metrics = metrics},
+      broker_options);
+  authenticator = std::make_unique<broker::Authenticator>(
+      *store, Clock::System(), broker::AuthenticatorOptions{});
+  broker::AdminHooks hooks;
+  hooks.provider_changed = [this](const std::string& name) {
+    broker->InvalidateProvider(name);
+  };
+  hooks.connection_deleted = [this](const std::string& name) {
+    broker->Invalidate(name, 0);
+  };
+  hooks.key_revoked = [this](const std::string& digest) {
+    authenticator->Forget(digest);
+  };
+  admin = std::make_unique<broker::Admin>(*store, *catalog, *sealer,
+                                          Clock::System(), Random::System(),
+                                          std::move(hooks));
+  if (stream) {
+    coherence = std::make_unique<broker::Coherence>(
+        *stream, *remote, *store,
+        [this](bool trust) { broker->TrustRemote(trust); });
+    publisher = std::make_unique<events::Publisher>(*store, *coherence,
+                                                    events::PublisherOptions{});
+    remote->SetListener([this](const cache::Invalidation& invalidation) {
+      OnInvalidation(invalidation);
+    });
+  }
+  store->SetCommitListener(
+      [this](const std::vector<store::Event>& events) { OnCommitted(events); });
+  VK_RETURN_IF_ERROR(Bootstrap(options));
+  if (publisher) {
+    loops.Spawn(reactors.At(0).executor(), "publish events", publisher->Run());
+    loops.Spawn(reactors.At(0).executor(), "watch the shared cache",
+                coherence->Run());
+  }
+  loops.Spawn(reactors.At(0).executor(), "note keys' use", FlushKeys());
+  Gauge& cached = metrics.GetGauge("valetkey_memory_cache_entries",
+                                   "Connections whose tokens are in memory.");
+  Gauge& healthy = metrics.GetGauge(
+      "valetkey_redis_up", "1 while Redis answers, 0 while it does not.");
+  metrics.AddCollector([this, &cached, &healthy] {
+    cached.Set(static_cast<double>(memory->size()));
+    healthy.Set(remote && remote->healthy() ? 1 : 0);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::OpenRedis(const ServerOptions& options) {
+  if (options.redis_url.empty()) return absl::OkStatus();
+  auto url = redis::ParseRedisUrl(options.redis_url);
+  if (!url.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--redis_url: ", url.status().message()));
+  }
+  redis::RedisOptions redis_options;
+  redis_options.url = *std::move(url);
+  redis = std::make_unique<redis::RedisClientPool>(reactors, redis_options);
+  remote = std::make_unique<cache::RedisCache>(
+      *redis, cache::RedisCacheOptions{.prefix = options.redis_prefix});
+  stream = std::make_unique<events::RedisEventStream>(
+      *redis, events::RedisEventStreamOptions{.prefix = options.redis_prefix});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::Bootstrap(const ServerOptions& options) {
+  auto made = Await(reactors, admin->Bootstrap());
+  if (!made.ok()) return made.status();
+  if (!*made) return absl::OkStatus();
+  const std::string file = options.admin_key_file.empty()
+                               ? JoinPath(options.data_dir, "admin.key")
+                               : options.admin_key_file;
+  VK_RETURN_IF_ERROR(
+      WritePrivateFile(file, absl::StrCat((*made)->Reveal(), "\n")));
+  Log(LogLevel::kWarning, "wrote the first admin key",
+      {{"file", file}, {"application", "applications/system"}});
+  return absl::OkStatus();
+}
+
+void Server::Parts::OnCommitted(const std::vector<store::Event>& events) {
+  broker->Committed(events);
+  hub->Committed(events);
+  if (publisher) publisher->Wake();
+}
+
+void Server::Parts::OnInvalidation(const cache::Invalidation& invalidation) {
+  if (!invalidation.name.empty()) {
+    broker->Invalidate(invalidation.name, invalidation.generation);
+    return;
+  }
+  coherence->Distrust();
+  // Another replica's changes may have been missed. Where there can be none,
+  // memory knows all.
+  if (!store->exclusive()) broker->Invalidate("", 0);
+}
+
+Task<void> Server::Parts::FlushKeys() {
+  while (co_await valetkey::SleepFor(absl::Minutes(1))) {
+    co_await authenticator->FlushLastUse();
+  }
+}
+
+void Server::Stop() {
+  if (parts_ && !parts_->stopped) parts_->Stop(options_);
+}
+
+void Server::Parts::Stop(const ServerOptions& options) {
+  stopped = true;
+  if (serving) Log(LogLevel::kInfo, "stopping");
+  serving = false;
+  const absl::Time deadline = absl::Now() + options.shutdown_grace;
+  const auto left = [deadline] {
+    return std::max(deadline - absl::Now(), absl::Seconds(1));
+  };
+  if (rpc) {
+    rpc->SetServing(false);
+    if (hub) hub->Close();
+    rpc->Shutdown(deadline);
+  }
+  if (http) http->Shutdown(left());
+  if (broker && !broker->Shutdown(left())) {
+    Log(LogLevel::kError, "work under way did not finish in time");
+  }
+  if (authenticator && store) {
+    Await(reactors, authenticator->FlushLastUse());
+  }
+  loops.Close();
+  loops.Join(absl::Seconds(10));
+  rpc.reset();
+  http.reset();
+  // The listeners go before what they call.
+  remote.reset();
+  Log(LogLevel::kInfo, "stopped");
+}
+
+void Server::Reload() {
+  if (!parts_ || !parts_->http) return;
+  const absl::Status status = parts_->http->ReloadTls();
+  Log(status.ok() ? LogLevel::kInfo : LogLevel::kError,
+      "TLS files were read again", {{"result", status}});
+}
+
+const std::vector<std::string>& Server::grpc_addresses() const {
+  return parts_->grpc_addresses;
+}
+const std::string& Server::http_address() const { return parts_->http_address; }
+
+}  // namespace valetkey

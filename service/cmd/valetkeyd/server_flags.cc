@@ -1,0 +1,232 @@
+#include "service/cmd/valetkeyd/server_flags.h"
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "service/base/status.h"
+#include "service/base/url.h"
+#include "service/rpc/listen.h"
+
+ABSL_FLAG(std::string, data_dir, "",
+          "Folder of the store, the keyring and the first admin key; made with "
+          "mode 0700 if it is not there. Required.");
+ABSL_FLAG(std::string, keyring, "",
+          "File of the keys that encrypt secrets. Default: keyring in "
+          "--data_dir, made at the first start.");
+ABSL_FLAG(std::string, admin_key_file, "",
+          "Where the first start writes the admin API key. Default: admin.key "
+          "in --data_dir.");
+ABSL_FLAG(std::vector<std::string>, listen,
+          std::vector<std::string>({"127.0.0.1:8800"}),
+          "Addresses for gRPC, comma-separated: HOST:PORT (port 0: any free "
+          "one) or unix:PATH.");
+ABSL_FLAG(std::string, http_listen, "127.0.0.1:8801",
+          "Address for HTTP: the callback, JSON, /metrics, /healthz, /readyz. "
+          "HOST:PORT or unix:PATH; empty for none.");
+ABSL_FLAG(std::string, public_url, "",
+          "How browsers reach the HTTP port, such as "
+          "https://tokens.example.com; providers send people back to "
+          "PUBLIC_URL/oauth/callback. Default: http:// and --http_listen.");
+ABSL_FLAG(std::string, redis_url, "",
+          "Redis for the shared token cache and the event stream: "
+          "redis://[user:password@]host[:port][/db], rediss://..., or "
+          "unix:///path. Empty: from memory and store alone.");
+ABSL_FLAG(std::string, redis_prefix, "valetkey",
+          "Begins the names of all keys and channels in Redis.");
+ABSL_FLAG(std::string, catalog_dir, "",
+          "Folder of further provider definitions (*.textproto), which add to "
+          "the built-in ones or replace them.");
+ABSL_FLAG(std::string, ready_file, "",
+          "File to write once it serves: JSON with the real addresses.");
+ABSL_FLAG(std::string, tls_cert, "",
+          "PEM file of the certificate chain, for both ports; read again when "
+          "it changes.");
+ABSL_FLAG(std::string, tls_key, "", "PEM file of the certificate's key.");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "PEM file of the authorities whose client certificates are "
+          "accepted; then one is required.");
+ABSL_FLAG(bool, insecure_plaintext, false,
+          "Serve without TLS on addresses that other machines can reach.");
+ABSL_FLAG(std::vector<std::string>, origin_override, {},
+          "Send requests for one origin to another, comma-separated: "
+          "https://api.pinterest.com=http://127.0.0.1:4001. For emulators and "
+          "egress gateways.");
+ABSL_FLAG(std::string, egress_proxy, "",
+          "HTTP proxy for requests to providers, such as "
+          "http://proxy.example:3128.");
+ABSL_FLAG(std::string, egress_ca, "",
+          "PEM file of the authorities to trust for providers, in place of "
+          "the system's.");
+ABSL_FLAG(bool, allow_private_addresses, false,
+          "Let provider URLs lead to private, loopback and link-local "
+          "addresses.");
+ABSL_FLAG(int, reactors, 0,
+          "Threads that run the work behind the RPCs. 0: as many as there are "
+          "processors, at most 8.");
+ABSL_FLAG(int, memory_entries, 1'000'000,
+          "Connections whose access tokens are kept in memory, at most.");
+ABSL_FLAG(absl::Duration, http_timeout, absl::Seconds(20),
+          "Bounds one request to a provider.");
+ABSL_FLAG(absl::Duration, idle_after, absl::Hours(24),
+          "A connection that was not used for so long is refreshed only to "
+          "keep its refresh token alive.");
+ABSL_FLAG(absl::Duration, expiring_notice, absl::Hours(7 * 24),
+          "How long before a refresh token dies the EXPIRING event comes.");
+ABSL_FLAG(absl::Duration, authorization_lifetime, absl::Minutes(15),
+          "How long a person has for the consent.");
+ABSL_FLAG(absl::Duration, event_retention, absl::Hours(7 * 24),
+          "How long events are kept for watchers that resume.");
+ABSL_FLAG(absl::Duration, shutdown_grace, absl::Seconds(25),
+          "How long calls and refreshes under way may take to finish after "
+          "SIGTERM.");
+ABSL_FLAG(int, max_parallel_per_client, 32,
+          "Token requests under way at once for one configured provider.");
+ABSL_FLAG(std::string, log_format, "text", "text or json.");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
+
+namespace valetkey {
+namespace {
+
+absl::Status BadFlag(absl::string_view flag, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, ": expected ", expected));
+}
+
+}  // namespace
+
+absl::StatusOr<LogOptions> LogOptionsFromFlags() {
+  LogOptions options;
+  const std::string format = absl::GetFlag(FLAGS_log_format);
+  if (format == "json") {
+    options.format = LogFormat::kJson;
+  } else if (format != "text") {
+    return BadFlag("log_format", "text or json");
+  }
+  const std::string level = absl::GetFlag(FLAGS_log_level);
+  if (level == "debug") {
+    options.level = LogLevel::kDebug;
+  } else if (level == "info") {
+    options.level = LogLevel::kInfo;
+  } else if (level == "warning") {
+    options.level = LogLevel::kWarning;
+  } else if (level == "error") {
+    options.level = LogLevel::kError;
+  } else {
+    return BadFlag("log_level", "debug, info, warning or error");
+  }
+  return options;
+}
+
+absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
+  ServerOptions options;
+  options.data_dir = absl::GetFlag(FLAGS_data_dir);
+  if (options.data_dir.empty()) {
+    return BadFlag("data_dir", "the folder to keep grants in");
+  }
+  options.keyring = absl::GetFlag(FLAGS_keyring);
+  options.admin_key_file = absl::GetFlag(FLAGS_admin_key_file);
+  options.listen = absl::GetFlag(FLAGS_listen);
+  if (options.listen.empty()) return BadFlag("listen", "an address");
+  options.http_listen = absl::GetFlag(FLAGS_http_listen);
+  options.public_url = absl::GetFlag(FLAGS_public_url);
+  if (!options.public_url.empty()) {
+    const auto url = ParseUrl(options.public_url);
+    if (!url.ok() || !url->query.empty() || !url->fragment.empty()) {
+      return BadFlag("public_url",
+                     "an https or http URL without query or fragment");
+    }
+    if (url->scheme == "http" && !url->IsLoopback() &&
+        !absl::GetFlag(FLAGS_insecure_plaintext)) {
+      return BadFlag("public_url",
+                     "https, for codes and states travel by it (or "
+                     "--insecure_plaintext)");
+    }
+    while (options.public_url.back() == '/') options.public_url.pop_back();
+  } else {
+    const auto address = rpc::ParseListenAddress(options.http_listen);
+    if (options.http_listen.empty() || !address.ok() || address->is_unix ||
+        address->port == 0) {
+      return BadFlag("public_url",
+                     "how browsers reach the server, for --http_listen does "
+                     "not tell");
+    }
+    options.public_url = absl::StrCat(
+        absl::GetFlag(FLAGS_tls_cert).empty() ? "http://" : "https://",
+        options.http_listen);
+  }
+  options.redis_url = absl::GetFlag(FLAGS_redis_url);
+  options.redis_prefix = absl::GetFlag(FLAGS_redis_prefix);
+  if (options.redis_prefix.empty()) {
+    return BadFlag("redis_prefix", "a prefix that is not empty");
+  }
+  options.catalog_dir = absl::GetFlag(FLAGS_catalog_dir);
+  options.ready_file = absl::GetFlag(FLAGS_ready_file);
+  options.tls_certificate = absl::GetFlag(FLAGS_tls_cert);
+  options.tls_key = absl::GetFlag(FLAGS_tls_key);
+  options.tls_client_ca = absl::GetFlag(FLAGS_tls_client_ca);
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return BadFlag("tls_key", "to be given together with --tls_cert");
+  }
+  if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) {
+    return BadFlag("tls_client_ca", "to be given together with --tls_cert");
+  }
+  options.tls_client_required = !options.tls_client_ca.empty();
+  options.insecure_plaintext = absl::GetFlag(FLAGS_insecure_plaintext);
+  for (const std::string& text : absl::GetFlag(FLAGS_origin_override)) {
+    auto parsed = ParseOriginOverride(text);
+    if (!parsed.ok()) {
+      return BadFlag("origin_override", parsed.status().message());
+    }
+    options.curl.origin_overrides.push_back(*std::move(parsed));
+  }
+  options.curl.proxy = absl::GetFlag(FLAGS_egress_proxy);
+  options.curl.ca_file = absl::GetFlag(FLAGS_egress_ca);
+  options.curl.allow_private_addresses =
+      absl::GetFlag(FLAGS_allow_private_addresses);
+  options.reactors = absl::GetFlag(FLAGS_reactors);
+  if (options.reactors < 0 || options.reactors > 64) {
+    return BadFlag("reactors", "0 to 64");
+  }
+  if (options.reactors == 0) {
+    options.reactors =
+        std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
+  }
+  const int entries = absl::GetFlag(FLAGS_memory_entries);
+  if (entries < 64) return BadFlag("memory_entries", "64 or more");
+  options.memory_entries = static_cast<std::size_t>(entries);
+  const std::pair<const char*, absl::Duration> durations[] = {
+      {"http_timeout", absl::GetFlag(FLAGS_http_timeout)},
+      {"idle_after", absl::GetFlag(FLAGS_idle_after)},
+      {"expiring_notice", absl::GetFlag(FLAGS_expiring_notice)},
+      {"authorization_lifetime", absl::GetFlag(FLAGS_authorization_lifetime)},
+      {"event_retention", absl::GetFlag(FLAGS_event_retention)},
+      {"shutdown_grace", absl::GetFlag(FLAGS_shutdown_grace)},
+  };
+  for (const auto& [name, value] : durations) {
+    if (value <= absl::ZeroDuration()) {
+      return BadFlag(name, "a duration above zero, such as 20s");
+    }
+  }
+  options.http_timeout = absl::GetFlag(FLAGS_http_timeout);
+  if (options.http_timeout > absl::Minutes(5)) {
+    return BadFlag("http_timeout", "at most 5m");
+  }
+  options.idle_after = absl::GetFlag(FLAGS_idle_after);
+  options.expiring_notice = absl::GetFlag(FLAGS_expiring_notice);
+  options.authorization_lifetime = absl::GetFlag(FLAGS_authorization_lifetime);
+  options.event_retention = absl::GetFlag(FLAGS_event_retention);
+  options.shutdown_grace = absl::GetFlag(FLAGS_shutdown_grace);
+  options.max_parallel_per_client =
+      absl::GetFlag(FLAGS_max_parallel_per_client);
+  if (options.max_parallel_per_client < 1) {
+    return BadFlag("max_parallel_per_client", "1 or more");
+  }
+  return options;
+}
+
+}  // namespace valetkey

@@ -1,0 +1,79 @@
+// The inside of the server: all its parts.
+//
+//   server.cc        opens them, starts, stops, and what they tell each other
+//   server_front.cc  what listens: gRPC, HTTP
+
+#ifndef VALETKEY_CMD_VALETKEYD_SERVER_PARTS_H_
+#define VALETKEY_CMD_VALETKEYD_SERVER_PARTS_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service/async/task_scope.h"
+#include "service/base/sealer.h"
+#include "service/broker/admin.h"
+#include "service/broker/authenticator.h"
+#include "service/broker/broker.h"
+#include "service/broker/coherence.h"
+#include "service/cache/redis/redis_cache.h"
+#include "service/cmd/valetkeyd/server.h"
+#include "service/events/event_hub.h"
+#include "service/events/publisher.h"
+#include "service/events/redis/redis_event_stream.h"
+#include "service/net/http/http_server.h"
+#include "service/net/redis/redis_client_pool.h"
+#include "service/rpc/rpc_server.h"
+#include "service/store/sqlite/sqlite_store.h"
+#include "service/web/web_server.h"
+
+namespace valetkey {
+
+struct Server::Parts {
+  explicit Parts(int reactor_count) : reactors(reactor_count) {}
+
+  absl::Status Open(const ServerOptions& options);
+  absl::Status OpenRedis(const ServerOptions& options);
+  absl::Status Bootstrap(const ServerOptions& options);
+  absl::Status Listen(const ServerOptions& options);
+  void AddRoutes(const ServerOptions& options);
+  void OnCommitted(const std::vector<store::Event>& events);
+  void OnInvalidation(const cache::Invalidation& invalidation);
+  Task<web::CallbackOutcome> FinishCallback(QueryParameters parameters);
+  Task<absl::Status> CheckReady();
+  Task<void> FlushKeys();
+  Task<void> Serve(ServerRequest request, ResponseWriter& writer);
+  Task<void> RefuseStranger(ResponseWriter& writer);
+  void Stop(const ServerOptions& options);
+
+  // In the order of their dependence: what stands on something comes after it
+  // and is destroyed before it.
+  ReactorPool reactors;
+  Metrics metrics;
+  std::optional<Sealer> sealer;
+  std::optional<catalog::Catalog> catalog;
+  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<HttpClient> http_client;
+  std::unique_ptr<redis::RedisClientPool> redis;
+  std::unique_ptr<cache::RedisCache> remote;
+  std::unique_ptr<events::RedisEventStream> stream;
+  std::unique_ptr<cache::MemoryCache> memory;
+  std::unique_ptr<events::EventHub> hub;
+  std::unique_ptr<broker::Broker> broker;
+  std::unique_ptr<broker::Coherence> coherence;
+  std::unique_ptr<events::Publisher> publisher;
+  std::unique_ptr<broker::Admin> admin;
+  std::unique_ptr<broker::Authenticator> authenticator;
+  std::unique_ptr<rpc::RpcServer> rpc;
+  std::unique_ptr<HttpServer> http;
+  TaskScope loops;
+  bool serving = false;
+  bool stopped = false;
+  std::vector<std::string> grpc_addresses;
+  std::string http_address;
+};
+
+}  // namespace valetkey
+
+#endif  // VALETKEY_CMD_VALETKEYD_SERVER_PARTS_H_
