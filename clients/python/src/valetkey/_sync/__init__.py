@@ -1,0 +1,1 @@
+"""The blocking world: what `valetkey.Client` is made of."""
