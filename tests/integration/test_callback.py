@@ -46,6 +46,8 @@ class CallbackCase(unittest.TestCase):
         """All that a callback could change: the connections with their etags,
         the last event, and what the provider was asked."""
         # Learning a new connection's account changes it by itself.
+        wait_for("the accounts", self.all_known)
+        # A list's cursor may be of just before what it shows: list once more.
         listed = wait_for("the accounts", self.all_known)
         connections = [(c["name"], c["etag"], c["state"]) for c in listed[0]]
         posts = self.stack.emulator.summary()["token_posts"]
