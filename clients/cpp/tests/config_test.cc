@@ -66,6 +66,7 @@ TEST(ConfigTest, AddressForms) {
       {"[::1]:8800", "[::1]:8800", true, -1},
       {"broker.example:443", "broker.example:443", false, -1},
       {"127.evil.example:443", "127.evil.example:443", false, -1},
+      {"127.1:8800", "127.1:8800", false, -1},
       {"128.0.0.1:8800", "128.0.0.1:8800", false, -1},
       {"[2001:db8::1]:8800", "[2001:db8::1]:8800", false, -1},
       {"https://broker.example:443", "broker.example:443", false, 1},
