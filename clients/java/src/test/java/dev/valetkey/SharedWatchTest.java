@@ -2,9 +2,12 @@ package dev.valetkey;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.valetkey.testing.FakeHold;
 import dev.valetkey.v1.ErrorReason;
+import dev.valetkey.v1.Event;
+import dev.valetkey.v1.EventType;
 import dev.valetkey.v1.WatchEventsRequest;
 import io.grpc.Status;
 import java.time.Duration;
@@ -59,6 +62,29 @@ class SharedWatchTest extends FakeTest {
       assertEquals("one", get(reader).accessToken());
     }
     // What happened before the stream began is in no event: the source asks once more.
+    awaitCalls("GetToken", 2);
+  }
+
+  @Test
+  void aFetchThatIsUnderWayWhenItBeginsIsRepeated() {
+    fake.setToken("c-7", "one", HOUR);
+    TokenSource source = client.tokenSource("c-7");
+    try (FakeHold hold = fake.hold("GetToken")) {
+      try (FakeHold stream = fake.hold("WatchEvents")) {
+        source.tokenAsync().thenAccept(token -> {});
+        Eventually.await("the stream", () -> stream.waiting() == 1);
+        timing.advance(millis(1000));
+        Eventually.await("the fetch", () -> hold.waiting() == 1);
+      }
+      awaitWatcher();
+      fake.emit(
+          Event.newBuilder()
+              .setType(EventType.EVENT_TYPE_REFRESHED)
+              .setConnection("c-7")
+              .setGeneration(1)
+              .build());
+      Eventually.await("the event", () -> source.keeper().wanted() == 1);
+    }
     awaitCalls("GetToken", 2);
   }
 
@@ -127,6 +153,7 @@ class SharedWatchTest extends FakeTest {
     fake.fail("WatchEvents", ErrorReason.RIGHT_MISSING, 1, null);
     TokenSource source = read();
     fake.setToken("c-7", "two", HOUR);
+    assertTrue(timing.hasTimer(Duration.ofMinutes(5)));
     timing.advance(Duration.ofMinutes(5).minusMillis(1));
     assertEquals(1, fake.calls("WatchEvents"));
     assertEquals(1, source.token().generation());

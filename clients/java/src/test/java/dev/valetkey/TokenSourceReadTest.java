@@ -137,6 +137,9 @@ class TokenSourceReadTest extends FakeTest {
   @Test
   void theFetchIsNotOfTheContextOfWhoeverBeganIt() {
     fake.setToken("c-7", "secret", HOUR);
+    fake.setToken("c-8", "other", HOUR);
+    // With the watch open, the fetch begins on the reader's own thread.
+    get(client.tokenSource("c-8").tokenAsync());
     TokenSource source = client.tokenSource("c-7");
     try (FakeHold hold = fake.hold("GetToken")) {
       Context.CancellableContext context = Context.ROOT.withCancellation();
@@ -145,7 +148,7 @@ class TokenSourceReadTest extends FakeTest {
       context.cancel(null);
     }
     assertEquals("secret", get(source.tokenAsync()).accessToken());
-    assertEquals(1, fake.calls("GetToken"));
+    assertEquals(2, fake.calls("GetToken"));
   }
 
   @Test

@@ -100,10 +100,15 @@ class TokenSourceRefreshTest extends FakeTest {
 
   @Test
   void anEventOfAnOldGenerationIsPassedOver() {
+    fake.setToken("c-8", "other", HOUR);
+    TokenSource other = client.tokenSource("c-8");
+    get(other.tokenAsync());
     emit(EventType.EVENT_TYPE_REFRESHED, 1);
-    fake.setToken("c-7", "two", HOUR);
-    awaitGeneration(2);
-    assertEquals(2, fake.calls("GetToken"));
+    fake.setToken("c-8", "other", HOUR);
+    // Once the later event has come, the earlier one has.
+    Eventually.await("the later event", () -> other.token().generation() == 2);
+    assertFalse(source.keeper().isFetching());
+    assertEquals(3, fake.calls("GetToken"));
   }
 
   @Test
@@ -254,6 +259,20 @@ class TokenSourceRefreshTest extends FakeTest {
     assertEquals(2, get(source.tokenAsync(millis(10))).generation());
     assertEquals(2, get(first).generation());
     assertFalse(timing.hasTimer(Duration.ofSeconds(20)));
+  }
+
+  @Test
+  void aNewReadersWaitsBeginAnew() {
+    source.invalidate(1);
+    fake.fail("GetToken", Status.Code.UNAVAILABLE, 4);
+    CompletableFuture<Token> first = source.tokenAsync();
+    advanceTo(millis(100));
+    advanceTo(millis(200));
+    Eventually.await("a wait", () -> timing.hasTimer(millis(400)));
+    CompletableFuture<Token> second = source.tokenAsync();
+    advanceTo(millis(100));
+    assertEquals(2, get(first).generation());
+    assertEquals(2, get(second).generation());
   }
 
   @Test
