@@ -1,11 +1,22 @@
 #include "service/broker/broker.h"
 
+#include <chrono>
 #include <utility>
 
 #include "service/base/name.h"
 #include "service/broker/impl.h"
 
 namespace valetkey::broker {
+
+namespace {
+
+std::int64_t SteadyNanos() {
+  return std::chrono::nanoseconds(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
 
 bool Caller::Reaches(absl::string_view name) const {
   return IsSystem() || ApplicationOf(name) == application;
@@ -17,6 +28,8 @@ Broker::Impl::Impl(BrokerDependencies dependencies, BrokerOptions opts)
       providers(d.store, d.catalog, d.sealer, d.clock,
                 options.max_parallel_per_client),
       cells(d.reactors.size()),
+      unsettled(SteadyNanos()),
+      breakers(d.clock, d.random, {}),
       refreshes_ok(d.metrics.GetCounter(
           "valetkey_refreshes_total", "Refreshes sent to providers, by result.",
           {{"result", "ok"}})),
@@ -45,6 +58,15 @@ Broker::Impl::Impl(BrokerDependencies dependencies, BrokerOptions opts)
       provider_latency(d.metrics.GetHistogram(
           "valetkey_provider_request_seconds",
           "How long token requests to providers took.")) {}
+
+bool Broker::Impl::Settled() const {
+  return SteadyNanos() - unsettled.load() >=
+         absl::ToInt64Nanoseconds(options.settle);
+}
+
+void Broker::Impl::NoteStore(const absl::Status& status) {
+  if (ReasonOf(status) == Reason::kStoreUnavailable) unsettled = SteadyNanos();
+}
 
 Broker::Broker(BrokerDependencies dependencies, BrokerOptions options)
     : impl_(std::make_unique<Impl>(dependencies, std::move(options))) {}

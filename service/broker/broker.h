@@ -47,6 +47,9 @@ struct BrokerOptions {
   absl::Duration http_timeout = absl::Seconds(20);
   // Longer than http_timeout, so that a lease outlives its request.
   absl::Duration lease = absl::Seconds(60);
+  // After a start, and after the store was away, leases of others are not
+  // taken over for so long.
+  absl::Duration settle = absl::Seconds(5);
   // A connection not used for so long is refreshed only to keep its refresh
   // token alive.
   absl::Duration idle_after = absl::Hours(24);

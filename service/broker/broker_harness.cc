@@ -125,6 +125,7 @@ void BrokerHarness::StartBroker() {
   BrokerOptions options;
   options.instance = absl::StrCat("replica-", ++starts_);
   options.public_url = "https://tokens.example.com";
+  options.settle = absl::ZeroDuration();
   if (adjust_) adjust_(options);
   broker = std::make_unique<Broker>(BrokerDependencies{.store = store,
                                                        .memory = *memory,

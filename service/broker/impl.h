@@ -28,6 +28,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "service/async/promise.h"
 #include "service/async/task_scope.h"
+#include "service/broker/breakers.h"
 #include "service/broker/broker.h"
 #include "service/broker/providers.h"
 #include "service/broker/rules.h"
@@ -39,22 +40,36 @@ using Entry = std::shared_ptr<const cache::CachedConnection>;
 // AUTHORIZATION_STATE_INVALID: the state "has expired", "is not known", ...
 absl::Status StateInvalid(absl::string_view why);
 
-// Names being handled by the scheduler. Thread-safe.
-class NameSet {
+// Connections being handled by the scheduler. Thread-safe.
+class DueSet {
  public:
   // False if it is there already.
-  bool Insert(const std::string& name) {
+  bool Insert(const store::DueConnection& due) {
     MutexLock lock(mutex_);
-    return names_.insert(name).second;
+    if (!names_.insert(due.name).second) return false;
+    ++providers_[due.provider];
+    return true;
   }
-  void Erase(const std::string& name) {
+  void Erase(const store::DueConnection& due) {
     MutexLock lock(mutex_);
-    names_.erase(name);
+    names_.erase(due.name);
+    const auto it = providers_.find(due.provider);
+    if (--it->second == 0) providers_.erase(it);
+  }
+  // Providers with so many connections here.
+  std::vector<std::string> Busy(int count) const {
+    MutexLock lock(mutex_);
+    std::vector<std::string> busy;
+    for (const auto& [provider, running] : providers_) {
+      if (running >= count) busy.push_back(provider);
+    }
+    return busy;
   }
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   absl::flat_hash_set<std::string> names_ VK_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, int> providers_ VK_GUARDED_BY(mutex_);
 };
 
 struct Broker::Impl {
@@ -91,6 +106,7 @@ struct Broker::Impl {
     std::string name;
     std::string token;
     std::shared_ptr<Promise<absl::StatusOr<Entry>>> landed;
+    bool leased = false;  // another replica has the lease
   };
   // What is going on for the connections of one reactor; touched by its
   // thread only.
@@ -141,6 +157,15 @@ struct Broker::Impl {
   Task<absl::StatusOr<store::Rows>> CommitForSure(store::RowKeys keys,
                                                   store::Change change,
                                                   std::string name);
+
+  // Waits while another replica is at the connection with the same secret, and
+  // then commits what it left to be committed.
+  Task<absl::StatusOr<store::Rows>> CommitLate(
+      store::RowKeys keys, store::Change change,
+      std::shared_ptr<const Landing> landing);
+  // Whether leases of other replicas may be taken over.
+  bool Settled() const;
+  void NoteStore(const absl::Status& status);
 
   // Seals an answer into records that replace `held`.
   NewTokens SealTokens(absl::string_view connection,
@@ -210,7 +235,7 @@ struct Broker::Impl {
   // --- scheduler.cc ---
 
   Task<void> RunScheduler();
-  Task<void> RunDue(std::string name);
+  Task<void> RunDue(store::DueConnection due);
   Task<void> HandleDue(std::string name);
   Task<void> Postpone(std::string name, std::int64_t revision,
                       absl::Duration by);
@@ -227,10 +252,14 @@ struct Broker::Impl {
   TaskScope flights;        // finished at shutdown
   TaskScope background;     // cancelled at shutdown
   std::atomic<bool> closing{false};
+  // When the store was last away, or this began: nanoseconds of the steady
+  // clock.
+  std::atomic<std::int64_t> unsettled;
   std::atomic<int> uncommitted{0};  // pairs that wait for the store
   std::atomic<bool> remote_trusted{false};
   std::atomic<int> due_running{0};
-  NameSet scheduled;
+  DueSet scheduled;
+  Breakers breakers;
 
   Counter& refreshes_ok;
   Counter& refreshes_failed;

@@ -6,11 +6,13 @@
 // provider was recorded before it went.
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
-#include "absl/strings/str_join.h"
+#include "absl/strings/match.h"
 #include "service/base/crypto.h"
 #include "service/base/fault_point.h"
+#include "service/base/url.h"
 #include "service/broker/impl.h"
 #include "service/broker/sealing.h"
 
@@ -21,12 +23,30 @@ using store::Connection;
 using store::Rows;
 using store::TokenRecord;
 
+// Reading again because the connection changed underneath.
 constexpr int kMaxRounds = 8;
 // How soon to look again while another replica holds the lease.
 constexpr absl::Duration kLeasePoll = absl::Milliseconds(200);
 // Someone who waits for a token does not wait out a long back-off: the
 // provider may be well again.
 constexpr absl::Duration kMaxDemandBackoff = absl::Seconds(30);
+
+const std::string& UrlTemplate(const oauth::Definition& definition) {
+  return definition.refresh().url().empty() ? definition.token().url()
+                                            : definition.refresh().url();
+}
+// Whether all of the provider's connections are refreshed at one place.
+bool IsFixed(const oauth::Definition& definition) {
+  return !absl::StrContains(UrlTemplate(definition), '{');
+}
+// Of a place that the connection has a say in, the origin alone: the rest may
+// hold what is nobody's business.
+std::string EndpointName(const oauth::Definition& definition,
+                         const HttpRequest& request) {
+  if (IsFixed(definition)) return UrlTemplate(definition);
+  const auto url = ParseUrl(request.url);
+  return url.ok() ? url->Origin() : std::string("an unknown place");
+}
 
 absl::Status ShuttingDown() {
   return MakeError(Reason::kServerShuttingDown, "the server is shutting down",
@@ -122,7 +142,13 @@ Task<void> Broker::Impl::RunFlight(std::shared_ptr<Flight> flight,
 Task<absl::StatusOr<Entry>> Broker::Impl::Fly(std::shared_ptr<Flight> flight,
                                               std::int64_t seen) {
   for (int round = 0; round < kMaxRounds && !closing; ++round) {
+    if (std::exchange(flight->leased, false)) {
+      // Another replica is at it. It ends by its answer or with its lease.
+      co_await valetkey::SleepFor(kLeasePoll * (0.5 + d.random.Unit()));
+      --round;
+    }
     auto read = co_await d.store.GetConnection(flight->name);
+    NoteStore(read.status());
     if (!read.ok()) co_return read.status();
     if (!*read) {
       co_return MakeError(Reason::kConnectionNotFound,
@@ -152,8 +178,7 @@ Task<absl::StatusOr<Entry>> Broker::Impl::Fly(std::shared_ptr<Flight> flight,
   }
   if (closing) co_return ShuttingDown();
   co_return MakeError(Reason::kProviderUnavailable,
-                      "another replica is renewing this connection", {},
-                      absl::Seconds(1));
+                      "the connection keeps changing", {}, absl::Seconds(1));
 }
 
 Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
@@ -227,34 +252,50 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
       oauth::RefreshRequest(*provider->definition, client, parameters, asked);
   if (!request.ok()) co_return absl::StatusOr<Entry>(request.status());
 
+  const std::string endpoint = EndpointName(*provider->definition, *request);
+  auto pass = breakers.Admit(
+      endpoint, IsFixed(*provider->definition) ? provider->record.name : "");
+  if (!pass.ok()) co_return absl::StatusOr<Entry>(pass.status());
+
   const AttemptRef attempt{.instance = options.instance,
                            .attempt_id = HexEncode(d.random.Bytes(8)),
-                           .generation = connection.generation};
+                           .generation = connection.generation,
+                           .token = flight->token,
+                           .presented_digest = digest};
   const BeginRefresh begin{.instance = options.instance,
                            .exclusive = d.store.exclusive(),
                            .attempt_id = attempt.attempt_id,
                            .token = flight->token,
                            .generation = connection.generation,
                            .presented_digest = digest,
-                           .lease = options.lease};
+                           .lease = options.lease,
+                           .take_over = Settled()};
   auto outcome = std::make_shared<BeginOutcome>(BeginOutcome::kMoved);
   store::RowKeys keys;
   keys.connection = connection.name;
+  const auto start = std::chrono::steady_clock::now();
   auto begun = co_await d.store.Update(keys, [begin, outcome](Rows& rows) {
     *outcome = Begin(begin, rows);
     return *outcome == BeginOutcome::kBegun ? absl::OkStatus()
                                             : absl::AbortedError("not begun");
   });
+  NoteStore(begun.status());
   if (!begun.ok()) {
     if (*outcome == BeginOutcome::kBegun ||
         begun.status().code() != absl::StatusCode::kAborted) {
       co_return absl::StatusOr<Entry>(begun.status());
     }
-    if (*outcome == BeginOutcome::kLeased)
-      co_await valetkey::SleepFor(kLeasePoll);
+    flight->leased = *outcome == BeginOutcome::kLeased;
     co_return std::nullopt;
   }
   connection = *std::move(begun->connection);
+  // A process that stood still meanwhile may have lost the lease already: what
+  // is sent must be answered for while we hold it.
+  if (absl::FromChrono(std::chrono::steady_clock::now() - start) +
+          options.http_timeout >
+      options.lease) {
+    co_return std::nullopt;
+  }
 
   FaultPoint("refresh.before_post");
   const HttpResult sent =
@@ -262,6 +303,7 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
   FaultPoint("refresh.after_post");
   provider_latency.Observe(absl::ToDoubleSeconds(d.clock.Now() - asked));
   if (!sent.status.ok()) {
+    pass->Failed();
     co_return co_await Fail(attempt, std::move(connection), std::move(provider),
                             digest,
                             {.kind = oauth::FailureClass::kUnavailable,
@@ -276,9 +318,15 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
     const bool unknown =
         parsed.failure->kind == oauth::FailureClass::kUnavailable ||
         parsed.failure->kind == oauth::FailureClass::kUnreadable;
+    if (unknown) {
+      pass->Failed();
+    } else {
+      pass->Succeeded();
+    }
     co_return co_await Fail(attempt, std::move(connection), std::move(provider),
                             digest, *std::move(parsed.failure), unknown);
   }
+  pass->Succeeded();
   providers.NoteAccepted(*provider);
   // An answer that only extends what we have brings no token of its own.
   if (parsed.answer->tokens.size() == 1 &&

@@ -20,6 +20,9 @@ using store::Connection;
 using store::Rows;
 using store::TokenRecord;
 
+// How often a flight that was taken over looks whether its tokens are needed.
+constexpr absl::Duration kLatePoll = absl::Milliseconds(500);
+
 // After a 429 that names no time.
 constexpr absl::Duration kDefaultThrottle = absl::Seconds(30);
 
@@ -54,8 +57,11 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
   const Schedule schedule = ScheduleOf(connection, *provider->definition);
   store::RowKeys keys;
   keys.connection = connection.name;
-  const store::Change change = [attempt, tokens, schedule](Rows& rows) {
-    if (!rows.connection || !Owns(attempt, *rows.connection)) {
+  auto landing = std::make_shared<Landing>(Landing::kCommit);
+  const store::Change change = [attempt, tokens, schedule,
+                                landing](Rows& rows) {
+    *landing = LandingOf(attempt, rows);
+    if (*landing != Landing::kCommit) {
       return absl::AbortedError("the attempt is no longer ours");
     }
     CommitRefresh(tokens, schedule, rows);
@@ -78,6 +84,9 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
     flight->landed->Set(Publish(*provisional.connection));
     committed = co_await CommitForSure(keys, change, connection.name);
   }
+  if (*landing == Landing::kWait) {
+    committed = co_await CommitLate(keys, change, landing);
+  }
   FaultPoint("refresh.after_commit");
   if (!committed.ok()) {
     // Taken over, revoked or deleted meanwhile: what the store has counts.
@@ -99,6 +108,18 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
   co_return entry;
 }
 
+Task<absl::StatusOr<Rows>> Broker::Impl::CommitLate(
+    store::RowKeys keys, store::Change change,
+    std::shared_ptr<const Landing> landing) {
+  absl::StatusOr<Rows> committed = absl::AbortedError("not tried");
+  do {
+    co_await valetkey::SleepFor(kLatePoll * (0.5 + d.random.Unit()));
+    committed = co_await d.store.Update(keys, change);
+    // While the store is away, what was found last still holds.
+  } while (!committed.ok() && *landing != Landing::kLost);
+  co_return committed;
+}
+
 Task<absl::StatusOr<Rows>> Broker::Impl::CommitForSure(store::RowKeys keys,
                                                        store::Change change,
                                                        std::string name) {
@@ -108,6 +129,7 @@ Task<absl::StatusOr<Rows>> Broker::Impl::CommitForSure(store::RowKeys keys,
     co_await valetkey::SleepFor(
         std::min(Backoff(count, d.random.Unit()), absl::Seconds(2)));
     committed = co_await d.store.Update(keys, change);
+    NoteStore(committed.status());
     if (committed.ok() ||
         committed.status().code() == absl::StatusCode::kAborted) {
       break;
@@ -126,6 +148,15 @@ Task<absl::StatusOr<Entry>> Broker::Impl::Fail(
     std::shared_ptr<const ProviderContext> provider, std::string presented,
     oauth::ProviderFailure failure, bool outcome_unknown) {
   if (failure.kind == oauth::FailureClass::kAmbiguous) {
+    // To find out takes another request.
+    store::RowKeys keys;
+    keys.connection = connection.name;
+    (void)co_await d.store.Update(
+        keys, [attempt, lease = options.lease](Rows& row) {
+          return ExtendLease(attempt, lease, row)
+                     ? absl::OkStatus()
+                     : absl::AbortedError("the attempt is no longer ours");
+        });
     // Proof is an acceptance of this client later than the first refusal.
     absl::Time since = connection.attempt.start_time;
     if (connection.last_failure &&

@@ -389,7 +389,12 @@ TEST(RefreshTest, AnotherReplicasLeaseIsWaitedFor) {
                                return absl::OkStatus();
                              })
                   .ok());
-  EXPECT_EQ(ReasonOf(harness.GetToken(name).status()),
+  GetTokenParameters parameters;
+  parameters.name = name;
+  EXPECT_EQ(ReasonOf(harness
+                         .Run(harness.broker->GetToken(
+                             parameters, absl::Now() + absl::Seconds(1)))
+                         .status()),
             Reason::kProviderUnavailable);
   EXPECT_EQ(harness.pinterest.refreshes, 0);
   // The other one dies; its lease ends.
@@ -417,6 +422,8 @@ TEST(RefreshTest, ALateAnswerDoesNotOverwriteANewerOne) {
                                rows.connection->lease = {.owner = "other",
                                                          .attempt_id = "a"};
                                rows.connection->generation = 2;
+                               rows.connection->tokens[0].refresh_digest =
+                                   "a newer one";
                                return absl::OkStatus();
                              })
                   .ok());
@@ -425,6 +432,88 @@ TEST(RefreshTest, ALateAnswerDoesNotOverwriteANewerOne) {
   EXPECT_EQ(harness.Stored(name).generation, 2);
   EXPECT_EQ(harness.Stored(name).lease.owner, "other");
   EXPECT_EQ(harness.EventCount(EventType::kRefreshed), 0);
+}
+
+// A process that stood still for longer than its lease has tokens that another
+// replica, who presented the same secret again, was refused.
+TEST(RefreshTest, ALateAnswerIsKeptWhereNobodyHasABetterOne) {
+  BrokerHarness harness;
+  harness.store.SetExclusive(false);
+  const std::string name = harness.Connect();
+  harness.http.Hold();
+  RefreshParameters parameters;
+  parameters.name = name;
+  auto caller = harness.Begin(
+      harness.broker->Refresh(parameters, absl::Now() + absl::Seconds(60)));
+  ASSERT_TRUE(harness.http.WaitForHeld(1, absl::Seconds(10)));
+  harness.clock.Advance(absl::Minutes(5));
+  const std::string presented = harness.Stored(name).attempt.refresh_digest;
+  const BeginRefresh other{.instance = "other",
+                           .attempt_id = "a-1",
+                           .generation = 1,
+                           .presented_digest = presented,
+                           .lease = absl::Minutes(1)};
+  const auto update = [&](std::function<void(store::Rows&)> change) {
+    store::RowKeys keys;
+    keys.connection = name;
+    ASSERT_TRUE(harness.store
+                    .UpdateNow(keys,
+                               [&](store::Rows& rows) {
+                                 change(rows);
+                                 return absl::OkStatus();
+                               })
+                    .ok());
+  };
+  update([&](store::Rows& rows) {
+    EXPECT_EQ(Begin(other, rows), BeginOutcome::kBegun);
+  });
+  harness.http.ReleaseAll();
+  // While the other one is at it, its answer may be the newer one.
+  absl::SleepFor(absl::Seconds(1));
+  EXPECT_EQ(harness.Stored(name).generation, 1);
+  EXPECT_EQ(harness.Stored(name).lease.owner, "other");
+  update([&](store::Rows& rows) { RecordDeadGrant(presented, "gone", rows); });
+  EXPECT_EQ(Token(caller.get()), "pina_2");
+  EXPECT_EQ(harness.Stored(name).generation, 2);
+  EXPECT_EQ(harness.Stored(name).state, store::ConnectionState::kActive);
+  EXPECT_EQ(harness.pinterest.refreshes, 1);
+}
+
+TEST(RefreshTest, LeasesAreNotTakenOverJustAfterTheStoreWasAway) {
+  BrokerHarness harness(
+      [](BrokerOptions& options) { options.settle = absl::Seconds(2); });
+  harness.store.SetExclusive(false);
+  const std::string name = harness.Connect();
+  const auto begin = [&] {
+    store::RowKeys keys;
+    keys.connection = name;
+    const BeginRefresh other{.instance = "other",
+                             .attempt_id = "a-1",
+                             .generation = 1,
+                             .presented_digest = "x",
+                             .lease = absl::Minutes(1)};
+    ASSERT_TRUE(harness.store
+                    .UpdateNow(keys,
+                               [&](store::Rows& rows) {
+                                 EXPECT_EQ(Begin(other, rows),
+                                           BeginOutcome::kBegun);
+                                 return absl::OkStatus();
+                               })
+                    .ok());
+  };
+  begin();
+  harness.clock.Advance(absl::Hours(2));
+  absl::SleepFor(absl::Seconds(2));
+  harness.store.SetDown(true);
+  EXPECT_FALSE(harness.GetToken(name).ok());
+  harness.store.SetDown(false);
+  const absl::Time start = absl::Now();
+  GetTokenParameters parameters;
+  parameters.name = name;
+  EXPECT_EQ(Token(harness.Run(harness.broker->GetToken(
+                parameters, absl::Now() + absl::Seconds(30)))),
+            "pina_2");
+  EXPECT_GE(absl::Now() - start, absl::Seconds(1.5));
 }
 
 TEST(RefreshTest, ShutdownWaitsForAFlightThatMayHaveRotated) {

@@ -75,7 +75,8 @@ BeginOutcome Begin(const BeginRefresh& begin, Rows& rows) {
   }
   const bool foreign = !connection.lease.owner.empty() &&
                        connection.lease.owner != begin.instance;
-  if (foreign && !begin.exclusive && connection.lease.expire_time > rows.now) {
+  if (foreign && !begin.exclusive &&
+      (connection.lease.expire_time > rows.now || !begin.take_over)) {
     return BeginOutcome::kLeased;
   }
   // What is left of an attempt for the same secret is one whose outcome
@@ -100,6 +101,31 @@ BeginOutcome Begin(const BeginRefresh& begin, Rows& rows) {
 bool Owns(const AttemptRef& attempt, const Connection& connection) {
   return connection.lease.owner == attempt.instance &&
          connection.lease.attempt_id == attempt.attempt_id;
+}
+
+bool ExtendLease(const AttemptRef& attempt, absl::Duration lease, Rows& rows) {
+  if (!rows.connection || !Owns(attempt, *rows.connection)) return false;
+  rows.connection->lease.expire_time = rows.now + lease;
+  if (rows.connection->due_time) {
+    rows.connection->due_time = rows.now + lease;
+  }
+  return true;
+}
+
+Landing LandingOf(const AttemptRef& attempt, const Rows& rows) {
+  if (!rows.connection) return Landing::kLost;
+  const Connection& connection = *rows.connection;
+  if (Owns(attempt, connection)) return Landing::kCommit;
+  const TokenRecord* held = FindToken(connection, attempt.token);
+  if (held == nullptr) return Landing::kLost;
+  // Where an access token is what was presented, the row has no digest of it.
+  const bool same = held->refresh_digest.empty()
+                        ? connection.generation == attempt.generation
+                        : held->refresh_digest == attempt.presented_digest;
+  if (!same) return Landing::kLost;
+  const bool leased = !connection.lease.owner.empty() &&
+                      connection.lease.expire_time > rows.now;
+  return leased ? Landing::kWait : Landing::kCommit;
 }
 
 absl::Status Connect(const NewTokens& tokens,

@@ -57,6 +57,10 @@ struct BeginRefresh {
   std::int64_t generation = 0;
   std::string presented_digest;  // SHA-256 of what is sent
   absl::Duration lease;
+  // Whether the lease of another replica may be taken over if it has ended.
+  // False for a while after the store was away: a replica that holds tokens
+  // which it could not write must come first.
+  bool take_over = true;
 };
 enum class BeginOutcome {
   kBegun,
@@ -73,10 +77,28 @@ struct AttemptRef {
   std::string instance;
   std::string attempt_id;
   std::int64_t generation = 0;
+  std::string token;             // which TokenRecord
+  std::string presented_digest;  // SHA-256 of what was sent
 };
 // Whether the attempt is still ours to answer for. False after another
 // replica took over, or when the tokens changed underneath.
 bool Owns(const AttemptRef& attempt, const store::Connection& connection);
+// Lets a flight that lives go on: its lease ends `lease` from now. False, and
+// nothing is changed, if the attempt is no longer ours.
+bool ExtendLease(const AttemptRef& attempt, absl::Duration lease,
+                 store::Rows& rows);
+
+// What may be done with tokens that the provider gave for an attempt. They may
+// be all that is left of the grant, so that they are thrown away only when the
+// row has newer ones.
+enum class Landing {
+  kCommit,
+  // Another replica took over and presents the same secret: if it gets tokens,
+  // those are the newer ones; if not, ours are the ones to keep.
+  kWait,
+  kLost,  // what the attempt presented is no longer what the row holds
+};
+Landing LandingOf(const AttemptRef& attempt, const store::Rows& rows);
 
 // Commits tokens: each replaces the record of its name, the others stay;
 // generation + 1, attempt, lease and failure cleared, the

@@ -150,6 +150,59 @@ struct BeginCase {
   BeginOutcome outcome;
 };
 
+TEST(LandingTest, WhatBecomesOfTokensThatComeLate) {
+  Rows rows = ActiveRows();
+  Connection& connection = *rows.connection;
+  const std::string digest = connection.tokens[0].refresh_digest;
+  ASSERT_FALSE(digest.empty());
+  const AttemptRef late{.instance = "one",
+                        .attempt_id = "attempt-1",
+                        .generation = connection.generation,
+                        .token = "",
+                        .presented_digest = digest};
+  connection.lease = {.owner = "one",
+                      .attempt_id = "attempt-1",
+                      .expire_time = rows.now - absl::Seconds(1)};
+  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);  // nobody took over
+  connection.lease = {.owner = "two",
+                      .attempt_id = "attempt-2",
+                      .expire_time = rows.now + absl::Seconds(1)};
+  EXPECT_EQ(LandingOf(late, rows), Landing::kWait);
+  connection.lease.expire_time = rows.now;  // it died
+  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
+  connection.lease = {};  // it failed
+  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
+  // Another of the grant's tokens was renewed meanwhile.
+  connection.generation += 1;
+  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
+  connection.tokens[0].refresh_digest = "another";
+  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
+  // What is refreshed by its access token has no digest to compare.
+  connection.tokens[0].refresh_digest.clear();
+  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
+  connection.generation -= 1;
+  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
+  connection.tokens.clear();  // revoked
+  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
+  rows.connection.reset();
+  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
+}
+
+TEST(LandingTest, ALeaseIsExtendedByItsOwnerOnly) {
+  Rows rows = ActiveRows();
+  Connection& connection = *rows.connection;
+  AttemptRef mine{.instance = "one", .attempt_id = "attempt-1"};
+  connection.lease = {.owner = "one",
+                      .attempt_id = "attempt-1",
+                      .expire_time = rows.now + absl::Seconds(1)};
+  EXPECT_TRUE(ExtendLease(mine, absl::Seconds(60), rows));
+  EXPECT_EQ(connection.lease.expire_time, rows.now + absl::Seconds(60));
+  mine.attempt_id = "attempt-2";
+  const Connection before = connection;
+  EXPECT_FALSE(ExtendLease(mine, absl::Seconds(90), rows));
+  EXPECT_EQ(connection, before);
+}
+
 TEST(BeginTest, WhoMayTakeTheLease) {
   const BeginCase cases[] = {
       {"nobody has it", "", absl::ZeroDuration(), false, BeginOutcome::kBegun},

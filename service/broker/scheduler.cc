@@ -1,7 +1,7 @@
 // What is due, and housekeeping.
 //
-// The scheduler never looks at connections that are not due: it reads names
-// from an index on due time, in slices, and each is handled on its reactor.
+// The scheduler never looks at connections that are not due: it claims slices
+// from an index on due time, and each connection is handled on its reactor.
 
 #include <algorithm>
 #include <utility>
@@ -18,6 +18,9 @@ constexpr absl::Duration kTick = absl::Milliseconds(500);
 constexpr int kSlice = 256;
 // Connections being handled at once; those beyond wait in the index.
 constexpr int kMaxRunning = 2048;
+// What is claimed and not written within this time is anyone's again: its
+// replica died, or its endpoint's breaker was open.
+constexpr absl::Duration kClaim = absl::Seconds(30);
 constexpr absl::Duration kHousekeeping = absl::Minutes(1);
 // Ended authorizations are kept so long, so that a repeated callback is still
 // told what came of it.
@@ -28,19 +31,24 @@ constexpr absl::Duration kKeepAuthorizations = absl::Hours(1);
 Task<void> Broker::Impl::RunScheduler() {
   while (!closing) {
     bool more = false;
-    const int running = due_running.load();
-    if (running < kMaxRunning) {
-      // What is being handled is still due in the index: reach past it.
-      auto due = co_await d.store.ListDue(kSlice + running);
+    if (due_running.load() < kMaxRunning) {
+      // One provider that is slow or down does not keep others waiting.
+      std::vector<std::string> without =
+          scheduled.Busy(2 * options.max_parallel_per_client);
+      for (std::string& provider : breakers.ClosedOff()) {
+        without.push_back(std::move(provider));
+      }
+      auto due = co_await d.store.ClaimDue(kSlice, kClaim, std::move(without));
+      NoteStore(due.status());
       if (due.ok()) {
-        more = static_cast<int>(due->size()) >= kSlice + running;
-        for (const std::string& name : *due) {
-          if (!scheduled.Insert(name)) continue;
+        more = static_cast<int>(due->size()) == kSlice;
+        for (const store::DueConnection& one : *due) {
+          if (!scheduled.Insert(one)) continue;
           ++due_running;
-          if (!flights.Spawn(d.reactors.For(name).executor(), "due",
-                             RunDue(name))) {
+          if (!flights.Spawn(d.reactors.For(one.name).executor(), "due",
+                             RunDue(one))) {
             --due_running;
-            scheduled.Erase(name);
+            scheduled.Erase(one);
           }
         }
       } else if (!closing) {
@@ -52,9 +60,9 @@ Task<void> Broker::Impl::RunScheduler() {
   }
 }
 
-Task<void> Broker::Impl::RunDue(std::string name) {
-  co_await HandleDue(name);
-  scheduled.Erase(name);
+Task<void> Broker::Impl::RunDue(store::DueConnection due) {
+  co_await HandleDue(due.name);
+  scheduled.Erase(due);
   --due_running;
 }
 

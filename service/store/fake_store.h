@@ -82,7 +82,10 @@ class FakeStore final : public Store {
                                                      int limit) override;
   Task<absl::StatusOr<Page<Connection>>> ListConnections(
       ConnectionFilter filter, std::string after, int limit) override;
-  Task<absl::StatusOr<std::vector<std::string>>> ListDue(int limit) override;
+  Task<absl::StatusOr<std::vector<DueConnection>>> ClaimDue(
+      int limit, absl::Duration claim,
+      std::vector<std::string> without) override;
+  Task<absl::StatusOr<Backlog>> GetBacklog() override;
   Task<absl::StatusOr<std::vector<ConnectionCount>>> CountConnections()
       override;
   Task<absl::StatusOr<int>> DeleteExpiredAuthorizations(absl::Time before,
@@ -95,6 +98,8 @@ class FakeStore final : public Store {
       std::vector<std::int64_t> sequences) override;
   Task<absl::StatusOr<int>> TrimEvents(absl::Time before, std::int64_t keep,
                                        int limit) override;
+  Task<absl::Status> Beat(Replica replica, absl::Duration keep) override;
+  Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() override;
   Task<absl::Status> CheckWritable() override;
   const std::string& id() const override { return id_; }
   bool exclusive() const override;
@@ -138,6 +143,7 @@ class FakeStore final : public Store {
   std::map<std::string, Connection> connections_ VK_GUARDED_BY(mutex_);
   std::map<std::int64_t, KeptEvent> events_ VK_GUARDED_BY(mutex_);
   std::int64_t newest_ VK_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, Replica> replicas_ VK_GUARDED_BY(mutex_);
   Hook hook_ VK_GUARDED_BY(mutex_);
   bool exclusive_ VK_GUARDED_BY(mutex_) = true;
   bool down_ VK_GUARDED_BY(mutex_) = false;

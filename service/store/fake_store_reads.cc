@@ -120,23 +120,46 @@ Task<absl::StatusOr<Page<Connection>>> FakeStore::ListConnections(
                      [&](const auto& row) { return Matches(filter, row); });
 }
 
-Task<absl::StatusOr<std::vector<std::string>>> FakeStore::ListDue(int limit) {
-  VK_CO_RETURN_IF_ERROR(co_await Enter("ListDue"));
+Task<absl::StatusOr<std::vector<DueConnection>>> FakeStore::ClaimDue(
+    int limit, absl::Duration claim, std::vector<std::string> without) {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("ClaimDue"));
   MutexLock lock(mutex_);
   const absl::Time now = RoundTime(clock_.Now());
   std::vector<std::pair<absl::Time, std::string>> due;
   for (const auto& [name, row] : connections_) {
-    if (row.due_time && *row.due_time <= now) {
+    if (row.due_time && *row.due_time <= now &&
+        std::find(without.begin(), without.end(), row.provider) ==
+            without.end()) {
       due.emplace_back(*row.due_time, name);
     }
   }
   std::sort(due.begin(), due.end());
-  std::vector<std::string> names;
+  std::vector<DueConnection> claimed;
   for (auto& [time, name] : due) {
-    if (static_cast<int>(names.size()) == ClampLimit(limit)) break;
-    names.push_back(std::move(name));
+    if (static_cast<int>(claimed.size()) == ClampLimit(limit)) break;
+    Connection& row = connections_[name];
+    row.due_time = RoundTime(now + claim);
+    claimed.push_back({.name = name, .provider = row.provider});
   }
-  co_return names;
+  co_return claimed;
+}
+
+Task<absl::StatusOr<Backlog>> FakeStore::GetBacklog() {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("GetBacklog"));
+  MutexLock lock(mutex_);
+  const absl::Time now = RoundTime(clock_.Now());
+  Backlog backlog;
+  for (const auto& [name, row] : connections_) {
+    if (!row.due_time || *row.due_time > now) continue;
+    ++backlog.due;
+    if (!backlog.oldest_due || *row.due_time < *backlog.oldest_due) {
+      backlog.oldest_due = row.due_time;
+    }
+  }
+  for (const auto& [sequence, kept] : events_) {
+    if (!kept.published) ++backlog.unpublished;
+  }
+  co_return backlog;
 }
 
 Task<absl::StatusOr<std::vector<ConnectionCount>>>
@@ -220,6 +243,29 @@ Task<absl::StatusOr<int>> FakeStore::TrimEvents(absl::Time before,
     ++count;
   }
   co_return count;
+}
+
+Task<absl::Status> FakeStore::Beat(Replica replica, absl::Duration keep) {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("Beat"));
+  MutexLock lock(mutex_);
+  replica.beat_time = RoundTime(clock_.Now());
+  replica.start_time = RoundTime(replica.start_time);
+  const absl::Time oldest = RoundTime(replica.beat_time - keep);
+  std::erase_if(replicas_, [oldest](const auto& entry) {
+    return entry.second.beat_time < oldest;
+  });
+  replicas_[replica.instance] = std::move(replica);
+  co_return absl::OkStatus();
+}
+
+Task<absl::StatusOr<std::vector<Replica>>> FakeStore::ListReplicas() {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("ListReplicas"));
+  MutexLock lock(mutex_);
+  std::vector<Replica> replicas;
+  for (const auto& [instance, replica] : replicas_) {
+    replicas.push_back(replica);
+  }
+  co_return replicas;
 }
 
 Task<absl::Status> FakeStore::CheckWritable() {

@@ -243,6 +243,18 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
+// A server process, as it last told of itself.
+struct Replica {
+  std::string instance;  // random at each start
+  std::string host;
+  std::string version;
+  absl::Time start_time;
+  absl::Time beat_time;  // set by the store
+  std::string status;    // what else it tells; the store does not look into it
+
+  bool operator==(const Replica&) const = default;
+};
+
 }  // namespace valetkey::store
 
 #endif  // VALETKEY_STORE_RECORDS_H_

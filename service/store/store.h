@@ -84,12 +84,29 @@ struct ConnectionCount {
   std::int64_t count;
 };
 
+struct DueConnection {
+  std::string name;
+  std::string provider;
+
+  bool operator==(const DueConnection&) const = default;
+};
+
+// What waits to be done, and what is under way.
+struct Backlog {
+  std::int64_t due = 0;  // connections whose due_time has come
+  std::optional<absl::Time> oldest_due;
+  std::int64_t unpublished = 0;
+
+  bool operator==(const Backlog&) const = default;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
 
   // Commits a change; returns the rows as they are now, with revisions and
-  // the events' sequence numbers and times set. Deleting an application that
+  // the events' sequence numbers and times set (a number is 0 where the store
+  // could not give it at once: it will have one). Deleting an application that
   // has providers or connections, or a provider that has connections or
   // pending authorizations: RESOURCE_IN_USE. A taken key digest:
   // RESOURCE_EXISTS. A row of an application or provider that does not exist:
@@ -121,8 +138,13 @@ class Store {
   virtual Task<absl::StatusOr<Page<Connection>>> ListConnections(
       ConnectionFilter filter, std::string after, int limit) = 0;
 
-  // Names of connections whose due_time has come, the longest overdue first.
-  virtual Task<absl::StatusOr<std::vector<std::string>>> ListDue(int limit) = 0;
+  // Connections whose due_time has come, the longest overdue first, but for
+  // those of the providers in `without`. Each is the caller's for `claim`: its
+  // due_time is set to that much from now, so that nobody else is given it
+  // until then or until it is next written. Revisions stay.
+  virtual Task<absl::StatusOr<std::vector<DueConnection>>> ClaimDue(
+      int limit, absl::Duration claim, std::vector<std::string> without) = 0;
+  virtual Task<absl::StatusOr<Backlog>> GetBacklog() = 0;
   virtual Task<absl::StatusOr<std::vector<ConnectionCount>>>
   CountConnections() = 0;
   // Deletes authorizations that expired before `before`; how many.
@@ -145,6 +167,11 @@ class Store {
                                                std::int64_t keep,
                                                int limit) = 0;
 
+  // Says that a replica lives, with beat_time from the store's clock; forgets
+  // those that have not said so for `keep`.
+  virtual Task<absl::Status> Beat(Replica replica, absl::Duration keep) = 0;
+  virtual Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() = 0;
+
   // Writes something harmless and waits for it to be durable.
   virtual Task<absl::Status> CheckWritable() = 0;
 
@@ -152,9 +179,10 @@ class Store {
   virtual const std::string& id() const = 0;
   // True if no other process can write to it: then leases of others are dead.
   virtual bool exclusive() const = 0;
-  // Called after each commit that had events, with those, in commit order and
-  // one call at a time, on a thread of the store. Set once, before use; must
-  // return quickly.
+  // Called after each commit that had events, with those, in the order of
+  // their numbers and one call at a time, on a thread of the store. With a
+  // store that others write to as well it may be told of their events too; it
+  // is not told of all. Set once, before use; must return quickly.
   virtual void SetCommitListener(
       std::function<void(const std::vector<Event>&)> listener) = 0;
 };

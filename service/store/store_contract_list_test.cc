@@ -122,19 +122,92 @@ TEST_P(StoreContract, ListsWhatIsDueTheLongestOverdueFirst) {
   add("b", absl::Seconds(10));
   add("a", absl::Seconds(10));
   add("first", absl::Seconds(5));
-  EXPECT_THAT(*RunSync(store_->ListDue(10)), IsEmpty());
+  const auto claim = [&](int limit, std::vector<std::string> without = {}) {
+    std::vector<std::string> names;
+    auto claimed =
+        RunSync(store_->ClaimDue(limit, absl::Seconds(30), std::move(without)));
+    EXPECT_TRUE(claimed.ok()) << claimed.status();
+    for (const DueConnection& due : *claimed) names.push_back(due.name);
+    return names;
+  };
+  EXPECT_THAT(claim(10), IsEmpty());
   clock_.Advance(absl::Seconds(10));
-  EXPECT_THAT(*RunSync(store_->ListDue(10)),
-              ElementsAre(ConnectionName("a", "first"),
-                          ConnectionName("a", "a"), ConnectionName("a", "b")));
-  EXPECT_EQ(RunSync(store_->ListDue(2))->size(), 2u);
+  EXPECT_THAT(claim(10, {ProviderName("a", "p")}), IsEmpty());
+  EXPECT_THAT(
+      claim(2, {ProviderName("a", "q"), ProviderName("b", "p")}),
+      ElementsAre(ConnectionName("a", "first"), ConnectionName("a", "a")));
+  EXPECT_EQ(
+      (*RunSync(store_->GetConnection(ConnectionName("a", "a"))))->due_time,
+      clock_.Now() + absl::Seconds(30));
+  EXPECT_EQ(
+      (*RunSync(store_->GetConnection(ConnectionName("a", "a"))))->revision, 1);
+  // What is claimed is not given again, unless it is written.
+  EXPECT_THAT(claim(10), ElementsAre(ConnectionName("a", "b")));
+  EXPECT_THAT(claim(10), IsEmpty());
   ASSERT_TRUE(
       Update(ConnectionKey(ConnectionName("a", "first")), [](Rows& rows) {
-        rows.connection->due_time.reset();
+        rows.connection->due_time = rows.now;
         return absl::OkStatus();
       }).ok());
-  EXPECT_THAT(*RunSync(store_->ListDue(1)),
-              ElementsAre(ConnectionName("a", "a")));
+  ASSERT_TRUE(Update(ConnectionKey(ConnectionName("a", "a")), [](Rows& rows) {
+                rows.connection->due_time.reset();
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_THAT(claim(10), ElementsAre(ConnectionName("a", "first")));
+  // When the claim is over.
+  clock_.Advance(absl::Seconds(30));
+  EXPECT_THAT(claim(10), ElementsAre(ConnectionName("a", "later"),
+                                     ConnectionName("a", "b"),
+                                     ConnectionName("a", "first")));
+}
+
+TEST_P(StoreContract, TellsTheBacklog) {
+  AddBasics();
+  EXPECT_EQ(*RunSync(store_->GetBacklog()), Backlog());
+  for (int i = 1; i < 5; ++i) {
+    ASSERT_TRUE(AddConnection("a", absl::StrCat(i), "p", [&](Connection& row) {
+                  row.due_time = TestStart() + absl::Seconds(10 * i);
+                }).ok());
+  }
+  ASSERT_TRUE(AddEvents("a", 3).ok());
+  ASSERT_TRUE(RunSync(store_->MarkPublished({2})).ok());
+  clock_.Advance(absl::Seconds(30));
+  const auto backlog = RunSync(store_->GetBacklog());
+  ASSERT_TRUE(backlog.ok()) << backlog.status();
+  EXPECT_EQ(backlog->due, 3);
+  EXPECT_EQ(backlog->oldest_due, TestStart() + absl::Seconds(10));
+  EXPECT_EQ(backlog->unpublished, 2);
+}
+
+TEST_P(StoreContract, KnowsTheReplicasThatLive) {
+  EXPECT_THAT(*RunSync(store_->ListReplicas()), IsEmpty());
+  const auto beat = [&](const std::string& instance, std::string status) {
+    Replica replica;
+    replica.instance = instance;
+    replica.host = "host-" + instance;
+    replica.version = "1.2.3";
+    replica.start_time = TestStart() - absl::Hours(1);
+    replica.beat_time = absl::InfiniteFuture();
+    replica.status = std::move(status);
+    return RunSync(store_->Beat(replica, absl::Seconds(20)));
+  };
+  ASSERT_TRUE(beat("b", std::string("\0\xff", 2)).ok());
+  clock_.Advance(absl::Seconds(15));
+  ASSERT_TRUE(beat("a", "").ok());
+  auto replicas = *RunSync(store_->ListReplicas());
+  ASSERT_EQ(replicas.size(), 2u);
+  EXPECT_EQ(replicas[0].instance, "a");
+  EXPECT_EQ(replicas[0].beat_time, clock_.Now());
+  EXPECT_EQ(replicas[1].host, "host-b");
+  EXPECT_EQ(replicas[1].version, "1.2.3");
+  EXPECT_EQ(replicas[1].start_time, TestStart() - absl::Hours(1));
+  EXPECT_EQ(replicas[1].beat_time, TestStart());
+  EXPECT_EQ(replicas[1].status, std::string("\0\xff", 2));
+  clock_.Advance(absl::Seconds(6));
+  ASSERT_TRUE(beat("a", "well").ok());
+  replicas = *RunSync(store_->ListReplicas());
+  ASSERT_EQ(replicas.size(), 1u);
+  EXPECT_EQ(replicas[0].status, "well");
 }
 
 TEST_P(StoreContract, CountsConnectionsByState) {

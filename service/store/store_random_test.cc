@@ -145,7 +145,13 @@ void ExpectSameReads(Rng& rng, Store& a, Store& b) {
   if (Pick(rng, 2) == 0) filter.labels = RandomLabels(rng);
   ExpectSamePage(RunSync(a.ListConnections(filter, after, limit)),
                  RunSync(b.ListConnections(filter, after, limit)));
-  EXPECT_EQ(*RunSync(a.ListDue(limit)), *RunSync(b.ListDue(limit)));
+  if (Pick(rng, 4) == 0) {
+    const absl::Duration claim = absl::Seconds(Pick(rng, 20));
+    const std::vector<std::string> without(Pick(rng, 2), app + "/providers/p1");
+    EXPECT_EQ(*RunSync(a.ClaimDue(limit, claim, without)),
+              *RunSync(b.ClaimDue(limit, claim, without)));
+  }
+  EXPECT_EQ(*RunSync(a.GetBacklog()), *RunSync(b.GetBacklog()));
   const std::string state = absl::StrCat("state", Pick(rng, 4));
   EXPECT_EQ(*RunSync(a.GetAuthorization(state)),
             *RunSync(b.GetAuthorization(state)));

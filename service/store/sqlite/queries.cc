@@ -196,16 +196,102 @@ absl::StatusOr<Page<Connection>> ListConnections(sql::Sqlite& db,
   return ConnectionQuery(filter).Read(db, after, limit);
 }
 
-absl::StatusOr<std::vector<std::string>> ListDue(sql::Sqlite& db,
-                                                 absl::Time now, int limit) {
-  VK_ASSIGN_OR_RETURN(sql::Statement query, db.Prepare(kListDueSql));
+std::string DueSql(int without) {
+  std::string others;
+  for (int i = 0; i < without; ++i) {
+    absl::StrAppend(&others, i == 0 ? " AND provider NOT IN (" : ", ", "?",
+                    i + 3);
+  }
+  if (without > 0) others += ")";
+  return absl::StrCat(
+      "SELECT name, provider FROM connections WHERE due_time IS NOT NULL "
+      "AND due_time <= ?1",
+      others, " ORDER BY due_time, name LIMIT ?2");
+}
+
+absl::StatusOr<std::vector<DueConnection>> ClaimDue(
+    sql::Sqlite& db, absl::Time now, absl::Time until, int limit,
+    const std::vector<std::string>& without) {
+  std::vector<DueConnection> claimed;
+  {
+    VK_ASSIGN_OR_RETURN(sql::Statement query,
+                        db.Prepare(DueSql(static_cast<int>(without.size()))));
+    query.BindInt(1, EncodeTime(now));
+    query.BindInt(2, limit);
+    for (std::size_t i = 0; i < without.size(); ++i) {
+      query.BindText(static_cast<int>(i) + 3, without[i]);
+    }
+    for (;;) {
+      VK_ASSIGN_OR_RETURN(const bool found, query.Step());
+      if (!found) break;
+      claimed.push_back({.name = std::string(query.Text(0)),
+                         .provider = std::string(query.Text(1))});
+    }
+  }
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement claim,
+      db.Prepare("UPDATE connections SET due_time = ?2 WHERE name = ?1"));
+  for (const DueConnection& due : claimed) {
+    claim.BindText(1, due.name);
+    claim.BindInt(2, EncodeTime(until));
+    VK_RETURN_IF_ERROR(claim.Run());
+    claim.Reset();
+  }
+  return claimed;
+}
+
+absl::StatusOr<Backlog> GetBacklog(sql::Sqlite& db, absl::Time now) {
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement query,
+      db.Prepare("SELECT count(*), min(due_time), "
+                 "(SELECT count(*) FROM events WHERE published = 0) "
+                 "FROM connections WHERE due_time <= ?1"));
   query.BindInt(1, EncodeTime(now));
-  query.BindInt(2, limit);
-  std::vector<std::string> names;
+  VK_ASSIGN_OR_RETURN(const bool found, query.Step());
+  Backlog backlog;
+  if (found) {
+    backlog.due = query.Int(0);
+    if (!query.IsNull(1)) backlog.oldest_due = DecodeTime(query.Int(1));
+    backlog.unpublished = query.Int(2);
+  }
+  return backlog;
+}
+
+absl::Status Beat(sql::Sqlite& db, const Replica& replica, absl::Time now,
+                  absl::Duration keep) {
+  VK_ASSIGN_OR_RETURN(sql::Statement forget,
+                      db.Prepare("DELETE FROM replicas WHERE beat_time < ?1"));
+  forget.BindInt(1, EncodeTime(RoundTime(now) - keep));
+  VK_RETURN_IF_ERROR(forget.Run());
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement save,
+      db.Prepare("INSERT OR REPLACE INTO replicas (instance, host, version, "
+                 "start_time, beat_time, status) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
+  save.BindText(1, replica.instance);
+  save.BindText(2, replica.host);
+  save.BindText(3, replica.version);
+  save.BindInt(4, EncodeTime(replica.start_time));
+  save.BindInt(5, EncodeTime(now));
+  save.BindBlob(6, replica.status);
+  return save.Run();
+}
+
+absl::StatusOr<std::vector<Replica>> ListReplicas(sql::Sqlite& db) {
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement query,
+      db.Prepare("SELECT instance, host, version, start_time, beat_time, "
+                 "status FROM replicas ORDER BY instance"));
+  std::vector<Replica> replicas;
   for (;;) {
     VK_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (!found) return names;
-    names.emplace_back(query.Text(0));
+    if (!found) return replicas;
+    replicas.push_back({.instance = std::string(query.Text(0)),
+                        .host = std::string(query.Text(1)),
+                        .version = std::string(query.Text(2)),
+                        .start_time = DecodeTime(query.Int(3)),
+                        .beat_time = DecodeTime(query.Int(4)),
+                        .status = std::string(query.Blob(5))});
   }
 }
 

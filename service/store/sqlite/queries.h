@@ -17,10 +17,9 @@
 
 namespace valetkey::store {
 
-// The query of ListDue: ?1 is now, ?2 the limit.
-inline constexpr char kListDueSql[] =
-    "SELECT name FROM connections WHERE due_time IS NOT NULL "
-    "AND due_time <= ?1 ORDER BY due_time, name LIMIT ?2";
+// The query of ClaimDue: ?1 is now, ?2 the limit, ?3 and on the providers to
+// leave out, so many.
+std::string DueSql(int without);
 
 absl::StatusOr<std::optional<ApiKey>> FindKey(sql::Sqlite& db,
                                               const std::string& digest);
@@ -36,8 +35,13 @@ absl::StatusOr<Page<Connection>> ListConnections(sql::Sqlite& db,
                                                  const ConnectionFilter& filter,
                                                  const std::string& after,
                                                  int limit);
-absl::StatusOr<std::vector<std::string>> ListDue(sql::Sqlite& db,
-                                                 absl::Time now, int limit);
+absl::StatusOr<std::vector<DueConnection>> ClaimDue(
+    sql::Sqlite& db, absl::Time now, absl::Time until, int limit,
+    const std::vector<std::string>& without);
+absl::StatusOr<Backlog> GetBacklog(sql::Sqlite& db, absl::Time now);
+absl::Status Beat(sql::Sqlite& db, const Replica& replica, absl::Time now,
+                  absl::Duration keep);
+absl::StatusOr<std::vector<Replica>> ListReplicas(sql::Sqlite& db);
 absl::StatusOr<std::vector<ConnectionCount>> CountConnections(sql::Sqlite& db);
 absl::StatusOr<std::vector<Event>> ReadEvents(sql::Sqlite& db,
                                               std::int64_t after, int limit,

@@ -104,6 +104,21 @@ CREATE TABLE events (
 CREATE INDEX events_by_application ON events (application, sequence);
 CREATE INDEX events_unpublished ON events (sequence) WHERE published = 0;
 )sql",
+    // What is due is claimed by provider, and replicas tell that they live.
+    R"sql(
+DROP INDEX connections_by_due_time;
+CREATE INDEX connections_by_due_time ON connections (due_time, name, provider)
+  WHERE due_time IS NOT NULL;
+
+CREATE TABLE replicas (
+  instance TEXT PRIMARY KEY,
+  host TEXT NOT NULL,
+  version TEXT NOT NULL,
+  start_time INTEGER NOT NULL,
+  beat_time INTEGER NOT NULL,
+  status BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 absl::Status Unavailable(absl::string_view message) {

@@ -138,9 +138,19 @@ class SqliteStoreImpl final : public SqliteStore {
     });
   }
 
-  Task<absl::StatusOr<std::vector<std::string>>> ListDue(int limit) override {
-    return Read<std::vector<std::string>>([this, limit](sql::Sqlite& db) {
-      return store::ListDue(db, options_.clock->Now(), ClampLimit(limit));
+  Task<absl::StatusOr<std::vector<DueConnection>>> ClaimDue(
+      int limit, absl::Duration claim,
+      std::vector<std::string> without) override {
+    return Write<std::vector<DueConnection>>(
+        [=, this, without = std::move(without)](sql::Sqlite& db) {
+          const absl::Time now = options_.clock->Now();
+          return store::ClaimDue(db, now, now + claim, ClampLimit(limit),
+                                 without);
+        });
+  }
+  Task<absl::StatusOr<Backlog>> GetBacklog() override {
+    return Read<Backlog>([clock = options_.clock](sql::Sqlite& db) {
+      return store::GetBacklog(db, clock->Now());
     });
   }
   Task<absl::StatusOr<std::vector<ConnectionCount>>> CountConnections()
@@ -183,6 +193,19 @@ class SqliteStoreImpl final : public SqliteStore {
     return Write<int>([=](sql::Sqlite& db) {
       return store::TrimEvents(db, before, keep, ClampLimit(limit));
     });
+  }
+
+  Task<absl::Status> Beat(Replica replica, absl::Duration keep) override {
+    auto done = co_await Write<Nothing>(
+        [clock = options_.clock, replica = std::move(replica),
+         keep](sql::Sqlite& db) -> absl::StatusOr<Nothing> {
+          VK_RETURN_IF_ERROR(store::Beat(db, replica, clock->Now(), keep));
+          return Nothing();
+        });
+    co_return done.status();
+  }
+  Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() override {
+    return Read<std::vector<Replica>>(store::ListReplicas);
   }
 
   Task<absl::Status> CheckWritable() override {
