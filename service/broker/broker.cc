@@ -10,11 +10,10 @@ namespace valetkey::broker {
 
 namespace {
 
-std::int64_t SteadyNanos() {
-  return std::chrono::nanoseconds(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
+std::int64_t NanosOf(std::chrono::steady_clock::time_point time) {
+  return std::chrono::nanoseconds(time.time_since_epoch()).count();
 }
+std::int64_t SteadyNanos() { return NanosOf(std::chrono::steady_clock::now()); }
 
 }  // namespace
 
@@ -25,6 +24,7 @@ bool Caller::Reaches(absl::string_view name) const {
 Broker::Impl::Impl(BrokerDependencies dependencies, BrokerOptions opts)
     : d(dependencies),
       options(std::move(opts)),
+      alone(d.store.exclusive()),
       providers(d.store, d.catalog, d.sealer, d.clock,
                 options.max_parallel_per_client),
       cells(d.reactors.size()),
@@ -159,8 +159,28 @@ void Broker::InvalidateProvider(absl::string_view name) {
   impl_->providers.Forget(name);
 }
 
-void Broker::TrustRemote(bool trust) {
-  impl_->remote_trusted.store(trust, std::memory_order_release);
+void Broker::ConfirmMemory(std::chrono::steady_clock::time_point time) {
+  impl_->memory_good_until.store(
+      NanosOf(time) + absl::ToInt64Nanoseconds(impl_->options.coherence_bound),
+      std::memory_order_relaxed);
+}
+
+bool Broker::Impl::MemoryIsGood() const {
+  return alone ||
+         SteadyNanos() < memory_good_until.load(std::memory_order_relaxed);
+}
+
+void Broker::TrustRemote(bool trust,
+                         std::chrono::steady_clock::time_point time) {
+  const std::int64_t until =
+      trust ? NanosOf(time) +
+                  absl::ToInt64Nanoseconds(impl_->options.coherence_bound)
+            : 0;
+  impl_->remote_good_until.store(until, std::memory_order_release);
+}
+
+bool Broker::Impl::RemoteIsGood() const {
+  return SteadyNanos() < remote_good_until.load(std::memory_order_acquire);
 }
 
 bool Broker::ready() const {

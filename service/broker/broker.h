@@ -12,6 +12,7 @@
 #ifndef VALETKEY_BROKER_BROKER_H_
 #define VALETKEY_BROKER_BROKER_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -47,6 +48,9 @@ struct BrokerOptions {
   absl::Duration http_timeout = absl::Seconds(20);
   // Longer than http_timeout, so that a lease outlives its request.
   absl::Duration lease = absl::Seconds(60);
+  // With a store that others write to: memory is used only while all that was
+  // committed longer ago than this is known to be in it (ConfirmMemory).
+  absl::Duration coherence_bound = absl::Seconds(1);
   // After a start, and after the store was away, leases of others are not
   // taken over for so long.
   absl::Duration settle = absl::Seconds(5);
@@ -127,10 +131,15 @@ class Broker {
   // Forgets a provider's configuration read earlier.
   void InvalidateProvider(absl::string_view name);
 
+  // Says that all that was committed before `time` has been told to Committed
+  // or Invalidate. Without it, and with a store that others write to, memory
+  // is not used.
+  void ConfirmMemory(std::chrono::steady_clock::time_point time);
+
   // Whether Redis may be read: true only while every committed change is known
   // to have reached it, so that it cannot bring back an old token. False at
-  // first.
-  void TrustRemote(bool trust);
+  // first, and again when it was not said for coherence_bound since `time`.
+  void TrustRemote(bool trust, std::chrono::steady_clock::time_point time);
 
   // Whether new tokens could be stored: false while a pair from a provider
   // waits in memory because the store refuses writes.

@@ -27,7 +27,7 @@ std::int64_t FloorOf(const store::Event& event) {
 }  // namespace
 
 Coherence::Coherence(events::EventStream& stream, cache::RemoteCache& cache,
-                     store::Store& store, std::function<void(bool)> trust)
+                     store::Store& store, Trust trust)
     : stream_(stream), cache_(cache), store_(store), trust_(std::move(trust)) {}
 
 Task<absl::Status> Coherence::Append(std::vector<store::Event> events,
@@ -44,14 +44,15 @@ Task<absl::Status> Coherence::Append(std::vector<store::Event> events,
     status = co_await cache_.Put(
         connection, {.generation = floor, .sealed = ""}, kFloorLife, deadline);
   }
-  if (!status.ok()) trust_(false);
+  if (!status.ok()) trust_(false, std::chrono::steady_clock::now());
   co_return status;
 }
 
 Task<void> Coherence::Run() {
   do {
+    const Time start = std::chrono::steady_clock::now();
     const bool may = co_await MayTrust();
-    trust_(may);
+    trust_(may, start);
   } while (co_await valetkey::SleepFor(kInterval));
 }
 
@@ -63,6 +64,6 @@ Task<bool> Coherence::MayTrust() {
   co_return unpublished.ok() && unpublished->empty();
 }
 
-void Coherence::Distrust() { trust_(false); }
+void Coherence::Distrust() { trust_(false, std::chrono::steady_clock::now()); }
 
 }  // namespace valetkey::broker

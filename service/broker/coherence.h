@@ -9,6 +9,7 @@
 #ifndef VALETKEY_BROKER_COHERENCE_H_
 #define VALETKEY_BROKER_COHERENCE_H_
 
+#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -21,10 +22,13 @@ namespace valetkey::broker {
 // Thread-safe. What it is made of outlives it.
 class Coherence final : public events::EventStream {
  public:
-  // `trust` is told whether the cache may be read; from any thread, and as
-  // often as that is found out.
+  using Time = std::chrono::steady_clock::time_point;
+  using Trust = std::function<void(bool trusted, Time found)>;
+
+  // `trust` is told whether the cache may be read, as found out at a time;
+  // from any thread, and as often as that is found out.
   Coherence(events::EventStream& stream, cache::RemoteCache& cache,
-            store::Store& store, std::function<void(bool)> trust);
+            store::Store& store, Trust trust);
 
   // Appends, then raises the floors. An error of either is an error of both.
   Task<absl::Status> Append(std::vector<store::Event> events,
@@ -41,7 +45,7 @@ class Coherence final : public events::EventStream {
   events::EventStream& stream_;
   cache::RemoteCache& cache_;
   store::Store& store_;
-  const std::function<void(bool)> trust_;
+  const Trust trust_;
 };
 
 }  // namespace valetkey::broker

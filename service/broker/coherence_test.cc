@@ -49,8 +49,9 @@ class CoherenceTest : public ::testing::Test {
   cache::FakeRemoteCache remote{server, "a"};
   events::FakeEventStream stream;
   std::atomic<int> trusted{-1};  // -1: not told yet
-  Coherence coherence{stream, remote, harness.store,
-                      [this](bool trust) { trusted = trust ? 1 : 0; }};
+  Coherence coherence{
+      stream, remote, harness.store,
+      [this](bool trust, Coherence::Time) { trusted = trust ? 1 : 0; }};
 };
 
 TEST_F(CoherenceTest, APublishedChangeRemovesWhatIsOlder) {

@@ -77,6 +77,9 @@ struct Broker::Impl {
 
   // --- tokens.cc ---
 
+  // Whether what others have changed would be known here.
+  bool MemoryIsGood() const;
+  bool RemoteIsGood() const;
   std::optional<absl::StatusOr<TokenView>> TryGetToken(
       const GetTokenParameters& parameters);
   // What the entry gives for the question; nullopt if a newer one is needed.
@@ -247,6 +250,7 @@ struct Broker::Impl {
 
   BrokerDependencies d;
   const BrokerOptions options;
+  const bool alone;  // nobody else writes to the store
   Providers providers;
   std::vector<Cell> cells;  // one for each reactor
   TaskScope flights;        // finished at shutdown
@@ -256,7 +260,9 @@ struct Broker::Impl {
   // clock.
   std::atomic<std::int64_t> unsettled;
   std::atomic<int> uncommitted{0};  // pairs that wait for the store
-  std::atomic<bool> remote_trusted{false};
+  // Until when memory and Redis may be used: nanoseconds of the steady clock.
+  std::atomic<std::int64_t> memory_good_until{0};
+  std::atomic<std::int64_t> remote_good_until{0};
   std::atomic<int> due_running{0};
   DueSet scheduled;
   Breakers breakers;

@@ -73,7 +73,7 @@ cache::CachedState CachedStateOf(store::ConnectionState state) {
 std::optional<absl::StatusOr<TokenView>> Broker::Impl::TryGetToken(
     const GetTokenParameters& parameters) {
   const Entry entry = d.memory.Find(parameters.name);
-  if (!entry) return std::nullopt;
+  if (!entry || !MemoryIsGood()) return std::nullopt;
   return Serve(parameters, entry);
 }
 
@@ -129,7 +129,7 @@ std::optional<absl::StatusOr<TokenView>> Broker::Impl::Serve(
 Task<absl::StatusOr<TokenView>> Broker::Impl::GetTokenHere(
     GetTokenParameters parameters, absl::Time deadline) {
   // The entry is held here: memory may have let go of it by the next look.
-  Entry entry = d.memory.Find(parameters.name);
+  Entry entry = MemoryIsGood() ? d.memory.Find(parameters.name) : nullptr;
   const std::int64_t needed =
       std::max(parameters.min_generation, parameters.rejected_generation);
   bool refreshed = false;
@@ -236,8 +236,7 @@ Task<void> Broker::Impl::RunLoad(
 }
 
 Task<std::optional<Entry>> Broker::Impl::LoadFromRemote(std::string name) {
-  if (d.remote == nullptr || !d.remote->healthy() ||
-      !remote_trusted.load(std::memory_order_acquire)) {
+  if (d.remote == nullptr || !d.remote->healthy() || !RemoteIsGood()) {
     co_return std::nullopt;
   }
   auto found = co_await d.remote->Get(name, absl::Now() + kRemoteDeadline);

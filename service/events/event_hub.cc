@@ -43,6 +43,9 @@ struct EventHub::Impl {
   Impl(store::Store& the_store, EventHubOptions the_options)
       : store(the_store), options(the_options) {}
 
+  // Whether Committed tells of every event, in order.
+  bool complete() const { return options.told_of_all || store.exclusive(); }
+
   // Takes the listener off the list again.
   class Registration {
    public:
@@ -107,7 +110,7 @@ void EventHub::Impl::Append(const store::Event& event) {
 
 std::optional<Found> EventHub::Impl::LookInRing(
     std::int64_t after, int limit, const std::string& application) {
-  if (!newest || !store.exclusive()) return std::nullopt;
+  if (!newest || !complete()) return std::nullopt;
   const std::int64_t first =
       *newest + 1 - static_cast<std::int64_t>(ring.size());
   if (after + 1 < first) return std::nullopt;
@@ -233,8 +236,7 @@ Task<absl::StatusOr<std::vector<store::Event>>> EventHub::Next(
     if (cancelled != asio::cancellation_type::none) break;
     co_await WakeSignal::Wait(
         registration.signal(),
-        impl->store.exclusive() ? left
-                                : std::min(left, impl->options.poll_interval));
+        impl->complete() ? left : std::min(left, impl->options.poll_interval));
   }
   co_return std::vector<store::Event>();
 }

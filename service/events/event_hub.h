@@ -3,12 +3,10 @@
 // Each watcher pulls at its own speed: there is no queue that could overflow.
 // A watcher that is further behind than the ring reads from the store.
 //
-// The ring is used only where this process is the store's one writer
-// (Store::exclusive): then the sequence numbers that it commits are
-// consecutive, and memory is complete. With a store that others write to as
-// well, a commit may become visible after one of a higher number; what is safe
-// to read is then the store's to say (Store::ReadEvents, GetEventRange), and
-// the hub asks it at each commit it hears of and at intervals.
+// The ring is used where the hub hears of all commits in their order: because
+// this process is the store's one writer (Store::exclusive), or because a
+// Follower tells it of those of others too (EventHubOptions::told_of_all).
+// Otherwise it asks the store at each commit it hears of and at intervals.
 //
 // Thread-safe. Coroutines resume on the executor they came from.
 
@@ -30,6 +28,7 @@ namespace valetkey::events {
 
 struct EventHubOptions {
   int ring_size = 4096;  // events kept in memory
+  bool told_of_all = false;
   // How long a commit of another process may go unnoticed.
   absl::Duration poll_interval = absl::Seconds(1);
 };

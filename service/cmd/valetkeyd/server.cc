@@ -132,7 +132,9 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
   if (stream) {
     coherence = std::make_unique<broker::Coherence>(
         *stream, *remote, *store,
-        [this](bool trust) { broker->TrustRemote(trust); });
+        [this](bool trust, broker::Coherence::Time found) {
+          broker->TrustRemote(trust, found);
+        });
     publisher = std::make_unique<events::Publisher>(*store, *coherence,
                                                     events::PublisherOptions{});
     remote->SetListener([this](const cache::Invalidation& invalidation) {
