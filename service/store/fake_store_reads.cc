@@ -157,7 +157,9 @@ Task<absl::StatusOr<Backlog>> FakeStore::GetBacklog() {
     }
   }
   for (const auto& [sequence, kept] : events_) {
-    if (!kept.published) ++backlog.unpublished;
+    if (!kept.published && backlog.unpublished < Backlog::kMaxCounted) {
+      ++backlog.unpublished;
+    }
   }
   co_return backlog;
 }

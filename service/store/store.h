@@ -95,7 +95,10 @@ struct DueConnection {
 struct Backlog {
   std::int64_t due = 0;  // connections whose due_time has come
   std::optional<absl::Time> oldest_due;
-  std::int64_t unpublished = 0;
+  std::int64_t unpublished =
+      0;  // events; more than kMaxCounted are not counted
+
+  static constexpr std::int64_t kMaxCounted = 10'000;
 
   bool operator==(const Backlog&) const = default;
 };
