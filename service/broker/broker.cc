@@ -183,6 +183,15 @@ bool Broker::Impl::RemoteIsGood() const {
   return SteadyNanos() < remote_good_until.load(std::memory_order_acquire);
 }
 
+BrokerStatus Broker::status() const {
+  return {.refreshing = impl_->refreshing.load(),
+          .handling = impl_->due_running.load(),
+          .uncommitted = impl_->uncommitted.load(),
+          .memory_current = impl_->MemoryIsGood(),
+          .remote_current = impl_->RemoteIsGood(),
+          .breakers = impl_->breakers.List()};
+}
+
 bool Broker::ready() const {
   return !impl_->closing && impl_->uncommitted.load() == 0;
 }

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -25,6 +26,7 @@
 #include "service/base/clock.h"
 #include "service/base/metrics.h"
 #include "service/base/sealer.h"
+#include "service/broker/breakers.h"
 #include "service/broker/types.h"
 #include "service/cache/memory_cache.h"
 #include "service/cache/remote_cache.h"
@@ -66,6 +68,16 @@ struct BrokerOptions {
   std::int64_t events_kept = 1'000'000;
   // Refreshes under way at once for one provider client.
   int max_parallel_per_client = 32;
+};
+
+// How it is, for operators.
+struct BrokerStatus {
+  int refreshing = 0;   // leases held
+  int handling = 0;     // due connections being handled
+  int uncommitted = 0;  // tokens that wait for the store
+  bool memory_current = false;
+  bool remote_current = false;
+  std::vector<BreakerState> breakers;  // those that are not closed
 };
 
 // What the broker stands on; all outlive it. `remote` may be null.
@@ -140,6 +152,8 @@ class Broker {
   // to have reached it, so that it cannot bring back an old token. False at
   // first, and again when it was not said for coherence_bound since `time`.
   void TrustRemote(bool trust, std::chrono::steady_clock::time_point time);
+
+  BrokerStatus status() const;
 
   // Whether new tokens could be stored: false while a pair from a provider
   // waits in memory because the store refuses writes.

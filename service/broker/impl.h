@@ -264,6 +264,7 @@ struct Broker::Impl {
   std::atomic<std::int64_t> memory_good_until{0};
   std::atomic<std::int64_t> remote_good_until{0};
   std::atomic<int> due_running{0};
+  std::atomic<int> refreshing{0};  // attempts under way
   DueSet scheduled;
   Breakers breakers;
 

@@ -172,8 +172,10 @@ Task<absl::StatusOr<Entry>> Broker::Impl::Fly(std::shared_ptr<Flight> flight,
     // Waiting for a permit may take long: what was read is checked again by
     // Begin, which is conditional on the generation.
     const Limiter::Permit permit = co_await provider->limiter->Acquire();
+    ++refreshing;
     auto outcome =
         co_await Attempt(flight, std::move(connection), std::move(provider));
+    --refreshing;
     if (outcome) co_return *std::move(outcome);
   }
   if (closing) co_return ShuttingDown();

@@ -27,6 +27,7 @@
 #include "service/rpc/health_service.h"
 #include "service/rpc/listen.h"
 #include "service/rpc/provider_service.h"
+#include "service/rpc/status_service.h"
 #include "service/rpc/token_service.h"
 
 namespace valetkey::rpc {
@@ -119,6 +120,7 @@ struct RpcServer::Impl {
         applications(dependencies.admin),
         events(dependencies.admin, dependencies.store, dependencies.hub,
                dependencies.clock, options.watch),
+        status(dependencies.store, dependencies.clock, options.instance),
         frontend(Fill(), dependencies.authenticator, dependencies.metrics),
         connect(frontend, {options.max_deadline, options.max_message}),
         adaptor(frontend, dependencies.reactors, scope,
@@ -130,6 +132,7 @@ struct RpcServer::Impl {
     connections.Register(methods);
     providers.Register(methods);
     applications.Register(methods);
+    status.Register(methods);
     health.Register(methods);
     return methods;
   }
@@ -140,6 +143,7 @@ struct RpcServer::Impl {
   ProviderService providers;
   ApplicationService applications;
   EventService events;
+  StatusService status;
   HealthService health;
   MethodTable methods;
   Frontend frontend;

@@ -66,6 +66,7 @@ struct RpcServerOptions {
   // Plaintext on an address that other machines reach.
   bool allow_plaintext = false;
   bool reflection = true;
+  std::string instance;  // this server, among the replicas of StatusService
   std::size_t max_message = 4 << 20;                // of a request
   std::size_t max_metadata = 16 * 1024;             // of a request's headers
   absl::Duration max_deadline = absl::Seconds(60);  // of unary calls

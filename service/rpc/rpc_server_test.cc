@@ -22,10 +22,12 @@
 #include "service/rpc/error_details.h"
 #include "service/rpc/rpc_server_fixture.h"
 #include "service/rpc/rpc_test_support.h"
+#include "service/store/run_sync.h"
 #include "valetkey/v1/application_service.grpc.pb.h"
 #include "valetkey/v1/connection_service.grpc.pb.h"
 #include "valetkey/v1/event_service.grpc.pb.h"
 #include "valetkey/v1/provider_service.grpc.pb.h"
+#include "valetkey/v1/status_service.grpc.pb.h"
 #include "valetkey/v1/token_service.grpc.pb.h"
 
 namespace valetkey::rpc {
@@ -119,6 +121,45 @@ TEST_F(RpcServerTest, OthersResourcesAreAsUnknownAsMissingOnes) {
        Call(list_connections, system_, f, &list), "APPLICATION_NOT_FOUND");
   // The system reaches all.
   EXPECT_TRUE(GetToken(mine, &token, system_).ok());
+}
+
+TEST_F(RpcServerTest, TellsOperatorsHowTheServersAre) {
+  store::Replica replica;
+  replica.instance = "one";
+  replica.host = "host-1";
+  replica.version = "1.2.3";
+  replica.start_time = harness_.clock.Now() - absl::Hours(1);
+  v1::ReplicaStatus told;
+  told.set_refreshing(3);
+  told.add_open_breakers()->set_endpoint("https://a.example/token");
+  replica.status = told.SerializeAsString();
+  ASSERT_TRUE(RunSync(harness_.store.Beat(replica, absl::Minutes(1))).ok());
+  replica.instance = "two";
+  replica.status = "\xff what another version tells";
+  ASSERT_TRUE(RunSync(harness_.store.Beat(replica, absl::Minutes(1))).ok());
+  harness_.Connect();
+  v1::GetStatusResponse response;
+  const auto get = &v1::StatusService::Stub::GetStatus;
+  const v1::GetStatusRequest request;
+  const grpc::Status status = Call(get, system_, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.replicas_size(), 2);
+  EXPECT_EQ(response.replicas(0).host(), "host-1");
+  EXPECT_EQ(response.replicas(0).status().refreshing(), 3);
+  EXPECT_EQ(response.replicas(0).start_time().seconds(),
+            absl::ToUnixSeconds(replica.start_time));
+  EXPECT_FALSE(response.replicas(1).has_status());
+  EXPECT_EQ(response.due(), 0);
+  EXPECT_FALSE(response.has_oldest_due_time());
+  EXPECT_EQ(response.oldest_event(), 1);
+  EXPECT_GE(response.newest_event(), 1);
+  EXPECT_EQ(response.unpublished_events(), response.newest_event());
+  harness_.clock.Advance(absl::Hours(2));
+  ASSERT_TRUE(Call(get, system_, request, &response).ok());
+  EXPECT_EQ(response.time().seconds(),
+            absl::ToUnixSeconds(harness_.clock.Now()));
+  // An application's own key is not an operator's.
+  EXPECT_EQ(ReasonIn(Call(get, key_, request, &response)), "RIGHT_MISSING");
 }
 
 TEST_F(RpcServerTest, ListsPageByPageAndThenWatches) {

@@ -74,6 +74,7 @@ int Run(int argc, const char* const* argv, std::istream& in, std::ostream& out,
   AddConnectionCommands(app, shell);
   AddTokenCommands(app, shell);
   AddWatchCommand(app, shell);
+  AddStatusCommand(app, shell);
   AddHealthCommand(app, shell);
   app.add_subcommand("version", "Print the version")->callback([&shell] {
     shell.out() << "valetkey " << VALETKEY_VERSION << "\n";

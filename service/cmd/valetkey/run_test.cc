@@ -19,8 +19,8 @@ TEST_F(RunTest, HelpTellsCommandsAndExitCodes) {
   EXPECT_EQ(help.code, 0);
   for (const char* word :
        {"applications", "keys", "catalog", "providers", "connect",
-        "connections", "token", "refresh", "revoke", "watch", "health",
-        "version", "Exit codes:", "VALETKEY_API_KEY"}) {
+        "connections", "token", "refresh", "revoke", "watch", "status",
+        "health", "version", "Exit codes:", "VALETKEY_API_KEY"}) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
 }

@@ -13,6 +13,9 @@
 #include "service/cmd/valetkeyd/data_dir.h"
 #include "service/cmd/valetkeyd/server_parts.h"
 #include "service/net/redis/redis_url.h"
+#include "service/net/sql/postgres_url.h"
+#include "service/store/postgres/postgres_store.h"
+#include "service/store/sqlite/sqlite_store.h"
 
 namespace valetkey {
 namespace {
@@ -56,7 +59,7 @@ absl::Status Server::Start() {
       {{"version", VALETKEY_VERSION},
        {"grpc", absl::StrJoin(parts_->grpc_addresses, ",")},
        {"http", parts_->http_address},
-       {"store", options_.data_dir},
+       {"store", parts_->store_name},
        {"redis", parts_->redis != nullptr}});
   return absl::OkStatus();
 }
@@ -67,15 +70,7 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
     return absl::UnavailableError(
         absl::StrCat("--data_dir: ", folder.message()));
   }
-  const std::string store_file = JoinPath(options.data_dir, "store.db");
-  const std::string keyring_file = options.keyring.empty()
-                                       ? JoinPath(options.data_dir, "keyring")
-                                       : options.keyring;
-  // The keyring first: a store without one cannot be told from one whose
-  // keyring was lost.
-  VK_ASSIGN_OR_RETURN(Keyring keyring, OpenKeyring(keyring_file, store_file));
-  VK_ASSIGN_OR_RETURN(store, store::NewSqliteStore({.path = store_file}));
-  sealer.emplace(std::move(keyring), Random::System());
+  VK_RETURN_IF_ERROR(OpenStore(options));
   auto loaded = catalog::Catalog::Load(options.catalog_dir);
   if (!loaded.ok()) {
     return absl::InvalidArgumentError(
@@ -85,11 +80,12 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
   VK_ASSIGN_OR_RETURN(http_client, NewCurlHttpClient(reactors, options.curl));
   memory = std::make_unique<cache::MemoryCache>(
       cache::MemoryCacheOptions{.max_entries = options.memory_entries});
-  hub = std::make_unique<events::EventHub>(*store, events::EventHubOptions{});
+  hub = std::make_unique<events::EventHub>(
+      *store, events::EventHubOptions{.told_of_all = shared});
   VK_RETURN_IF_ERROR(OpenRedis(options));
 
   broker::BrokerOptions broker_options;
-  broker_options.instance = HexEncode(Random::System().Bytes(8));
+  broker_options.instance = instance;
   broker_options.public_url = options.public_url;
   broker_options.authorization_lifetime = options.authorization_lifetime;
   broker_options.http_timeout = options.http_timeout;
@@ -98,6 +94,7 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
   broker_options.expiring_notice = options.expiring_notice;
   broker_options.event_retention = options.event_retention;
   broker_options.max_parallel_per_client = options.max_parallel_per_client;
+  broker_options.coherence_bound = options.coherence_bound;
   broker_options.browser_uri =
       [overrides = options.curl.origin_overrides](const std::string& uri) {
         return ApplyOriginOverrides(overrides, uri);
@@ -109,13 +106,13 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
                                  .http = *http_client,
                                  .catalog = *catalog,
                                  .sealer = *sealer,
-                                 .clock = Clock::System(),
+                                 .clock = clock(),
                                  .random = Random::System(),
                                  .reactors = reactors,
                                  .metrics = metrics},
       broker_options);
   authenticator = std::make_unique<broker::Authenticator>(
-      *store, Clock::System(), broker::AuthenticatorOptions{});
+      *store, clock(), broker::AuthenticatorOptions{});
   broker::AdminHooks hooks;
   hooks.provider_changed = [this](const std::string& name) {
     broker->InvalidateProvider(name);
@@ -126,17 +123,20 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
   hooks.key_revoked = [this](const std::string& digest) {
     authenticator->Forget(digest);
   };
-  admin = std::make_unique<broker::Admin>(*store, *catalog, *sealer,
-                                          Clock::System(), Random::System(),
-                                          std::move(hooks));
+  admin = std::make_unique<broker::Admin>(*store, *catalog, *sealer, clock(),
+                                          Random::System(), std::move(hooks));
+  if (shared) MakeFollower();
   if (stream) {
     coherence = std::make_unique<broker::Coherence>(
         *stream, *remote, *store,
         [this](bool trust, broker::Coherence::Time found) {
           broker->TrustRemote(trust, found);
         });
+    // What a replica that died has left is published soon by another.
+    events::PublisherOptions publisher_options;
+    if (shared) publisher_options.poll_interval = absl::Milliseconds(500);
     publisher = std::make_unique<events::Publisher>(*store, *coherence,
-                                                    events::PublisherOptions{});
+                                                    publisher_options);
     remote->SetListener([this](const cache::Invalidation& invalidation) {
       OnInvalidation(invalidation);
     });
@@ -149,16 +149,62 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
     loops.Spawn(reactors.At(0).executor(), "watch the shared cache",
                 coherence->Run());
   }
+  if (follower) {
+    loops.Spawn(reactors.At(0).executor(), "follow events", follower->Run());
+  }
   loops.Spawn(reactors.At(0).executor(), "note keys' use", FlushKeys());
-  Gauge& cached = metrics.GetGauge("valetkey_memory_cache_entries",
-                                   "Connections whose tokens are in memory.");
-  Gauge& healthy = metrics.GetGauge(
-      "valetkey_redis_up", "1 while Redis answers, 0 while it does not.");
-  metrics.AddCollector([this, &cached, &healthy] {
-    cached.Set(static_cast<double>(memory->size()));
-    healthy.Set(remote && remote->healthy() ? 1 : 0);
-  });
+  loops.Spawn(reactors.At(0).executor(), "tell the status", TellStatus());
+  AddMetrics();
   return absl::OkStatus();
+}
+
+absl::Status Server::Parts::OpenStore(const ServerOptions& options) {
+  const std::string keyring_file = options.keyring.empty()
+                                       ? JoinPath(options.data_dir, "keyring")
+                                       : options.keyring;
+  shared = !options.store_url.empty();
+  if (shared) {
+    // A keyring of one replica's own would make tokens that no other can read.
+    VK_ASSIGN_OR_RETURN(Keyring keyring, Keyring::Load(keyring_file));
+    sealer.emplace(std::move(keyring), Random::System());
+    store::PostgresStoreOptions store_options;
+    store_options.url = options.store_url;
+    store_options.reactors = &reactors;
+    store_options.connections = options.store_connections;
+    store_options.on_time = [this](SyncedClock::Steady::time_point sent,
+                                   SyncedClock::Steady::time_point received,
+                                   absl::Time told) {
+      store_clock.Observe(sent, received, told);
+    };
+    VK_ASSIGN_OR_RETURN(store,
+                        store::NewPostgresStore(std::move(store_options)));
+    VK_ASSIGN_OR_RETURN(const sql::PostgresUrl url,
+                        sql::ParsePostgresUrl(options.store_url));
+    store_name = url.Endpoint();
+    return absl::OkStatus();
+  }
+  const std::string store_file = JoinPath(options.data_dir, "store.db");
+  // The keyring first: a store without one cannot be told from one whose
+  // keyring was lost.
+  VK_ASSIGN_OR_RETURN(Keyring keyring, OpenKeyring(keyring_file, store_file));
+  VK_ASSIGN_OR_RETURN(store, store::NewSqliteStore({.path = store_file}));
+  sealer.emplace(std::move(keyring), Random::System());
+  store_name = options.data_dir;
+  return absl::OkStatus();
+}
+
+void Server::Parts::MakeFollower() {
+  events::FollowerListener listener;
+  listener.on_events = [this](const std::vector<store::Event>& events) {
+    broker->Committed(events);
+    hub->Committed(events);
+  };
+  listener.on_caught_up = [this](std::chrono::steady_clock::time_point time) {
+    broker->ConfirmMemory(time);
+  };
+  listener.on_missed = [this] { broker->Invalidate("", 0); };
+  follower = std::make_unique<events::Follower>(*store, std::move(listener),
+                                                events::FollowerOptions{});
 }
 
 absl::Status Server::Parts::OpenRedis(const ServerOptions& options) {
@@ -194,19 +240,22 @@ absl::Status Server::Parts::Bootstrap(const ServerOptions& options) {
 
 void Server::Parts::OnCommitted(const std::vector<store::Event>& events) {
   broker->Committed(events);
-  hub->Committed(events);
+  if (follower) {
+    follower->Wake();
+  } else {
+    hub->Committed(events);
+  }
   if (publisher) publisher->Wake();
 }
 
 void Server::Parts::OnInvalidation(const cache::Invalidation& invalidation) {
   if (!invalidation.name.empty()) {
     broker->Invalidate(invalidation.name, invalidation.generation);
-    return;
+  } else {
+    // Something may have been missed: of that, the store tells.
+    coherence->Distrust();
   }
-  coherence->Distrust();
-  // Another replica's changes may have been missed. Where there can be none,
-  // memory knows all.
-  if (!store->exclusive()) broker->Invalidate("", 0);
+  if (follower) follower->Wake();
 }
 
 Task<void> Server::Parts::FlushKeys() {

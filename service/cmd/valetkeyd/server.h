@@ -17,8 +17,12 @@
 namespace valetkey {
 
 struct ServerOptions {
-  // Holds store.db, and the keyring and admin.key unless they are named.
+  // Holds store.db unless there is a store_url, and the keyring and admin.key
+  // unless they are named.
   std::string data_dir;
+  std::string store_url;  // of a PostgreSQL; "": embedded
+  int store_connections = 4;
+  absl::Duration coherence_bound = absl::Seconds(1);
   std::string keyring;              // a file; "": keyring in data_dir
   std::string admin_key_file;       // "": admin.key in data_dir
   std::vector<std::string> listen;  // gRPC; see service/rpc/listen.h

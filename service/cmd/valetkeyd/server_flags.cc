@@ -10,14 +10,26 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
 #include "service/base/url.h"
+#include "service/net/sql/postgres_url.h"
 #include "service/rpc/listen.h"
 
 ABSL_FLAG(std::string, data_dir, "",
           "Folder of the store, the keyring and the first admin key; made with "
           "mode 0700 if it is not there. Required.");
+ABSL_FLAG(std::string, store, "",
+          "PostgreSQL 15 or later as the store that replicas share: "
+          "postgres://[user[:password]@]host[:port]/database[?sslmode=...]; "
+          "with passfile=PATH in place of a password. Empty: an embedded store "
+          "in --data_dir, for one server alone.");
+ABSL_FLAG(int, store_connections, 4, "Connections to --store.");
+ABSL_FLAG(absl::Duration, coherence_bound, absl::Seconds(1),
+          "With --store: for how long at most a token is still given out from "
+          "memory after another replica has revoked it. A replica that is cut "
+          "off from the store for longer gives out none.");
 ABSL_FLAG(std::string, keyring, "",
           "File of the keys that encrypt secrets. Default: keyring in "
-          "--data_dir, made at the first start.");
+          "--data_dir, made at the first start. Replicas must have the same: "
+          "with --store it is not made.");
 ABSL_FLAG(std::string, admin_key_file, "",
           "Where the first start writes the admin API key. Default: admin.key "
           "in --data_dir.");
@@ -127,6 +139,19 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   if (options.data_dir.empty()) {
     return BadFlag("data_dir", "the folder to keep grants in");
+  }
+  options.store_url = absl::GetFlag(FLAGS_store);
+  if (!options.store_url.empty()) {
+    const auto url = sql::ParsePostgresUrl(options.store_url);
+    if (!url.ok()) return BadFlag("store", url.status().message());
+  }
+  options.store_connections = absl::GetFlag(FLAGS_store_connections);
+  if (options.store_connections < 1 || options.store_connections > 256) {
+    return BadFlag("store_connections", "1 to 256");
+  }
+  options.coherence_bound = absl::GetFlag(FLAGS_coherence_bound);
+  if (options.coherence_bound < absl::Milliseconds(500)) {
+    return BadFlag("coherence_bound", "500ms or more");
   }
   options.keyring = absl::GetFlag(FLAGS_keyring);
   options.admin_key_file = absl::GetFlag(FLAGS_admin_key_file);

@@ -13,6 +13,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   const bool tls = !options.tls_certificate.empty();
   rpc::RpcServerOptions rpc_options;
   rpc_options.addresses = options.listen;
+  rpc_options.instance = instance;
   rpc_options.tls.certificate_file = options.tls_certificate;
   rpc_options.tls.key_file = options.tls_key;
   rpc_options.tls.client_ca_file = options.tls_client_ca;
@@ -24,7 +25,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
                                  .store = *store,
                                  .hub = *hub,
                                  .catalog = *catalog,
-                                 .clock = Clock::System(),
+                                 .clock = clock(),
                                  .metrics = metrics,
                                  .reactors = reactors},
       rpc_options);

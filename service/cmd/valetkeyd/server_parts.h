@@ -2,17 +2,22 @@
 //
 //   server.cc        opens them, starts, stops, and what they tell each other
 //   server_front.cc  what listens: gRPC, HTTP
+//   server_status.cc what it tells of itself
 
 #ifndef VALETKEY_CMD_VALETKEYD_SERVER_PARTS_H_
 #define VALETKEY_CMD_VALETKEYD_SERVER_PARTS_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "service/async/task_scope.h"
+#include "service/base/crypto.h"
 #include "service/base/sealer.h"
+#include "service/base/synced_clock.h"
 #include "service/broker/admin.h"
 #include "service/broker/authenticator.h"
 #include "service/broker/broker.h"
@@ -20,12 +25,13 @@
 #include "service/cache/redis/redis_cache.h"
 #include "service/cmd/valetkeyd/server.h"
 #include "service/events/event_hub.h"
+#include "service/events/follower.h"
 #include "service/events/publisher.h"
 #include "service/events/redis/redis_event_stream.h"
 #include "service/net/http/http_server.h"
 #include "service/net/redis/redis_client_pool.h"
 #include "service/rpc/rpc_server.h"
-#include "service/store/sqlite/sqlite_store.h"
+#include "service/store/store.h"
 #include "service/web/web_server.h"
 
 namespace valetkey {
@@ -34,7 +40,13 @@ struct Server::Parts {
   explicit Parts(int reactor_count) : reactors(reactor_count) {}
 
   absl::Status Open(const ServerOptions& options);
+  absl::Status OpenStore(const ServerOptions& options);
   absl::Status OpenRedis(const ServerOptions& options);
+  // Who hears of what other replicas commit.
+  void MakeFollower();
+  const Clock& clock() const {
+    return shared ? static_cast<const Clock&>(store_clock) : Clock::System();
+  }
   absl::Status Bootstrap(const ServerOptions& options);
   absl::Status Listen(const ServerOptions& options);
   void AddRoutes(const ServerOptions& options);
@@ -43,17 +55,23 @@ struct Server::Parts {
   Task<web::CallbackOutcome> FinishCallback(QueryParameters parameters);
   Task<absl::Status> CheckReady();
   Task<void> FlushKeys();
+  std::string StatusText() const;  // a v1::ReplicaStatus
+  Task<void> TellStatus();
+  void AddMetrics();
   Task<void> Serve(ServerRequest request, ResponseWriter& writer);
   Task<void> RefuseStranger(ResponseWriter& writer);
   void Stop(const ServerOptions& options);
 
   // In the order of their dependence: what stands on something comes after it
   // and is destroyed before it.
+  const std::string instance = HexEncode(Random::System().Bytes(8));
   ReactorPool reactors;
   Metrics metrics;
   std::optional<Sealer> sealer;
   std::optional<catalog::Catalog> catalog;
-  std::unique_ptr<store::SqliteStore> store;
+  bool shared = false;      // other replicas write to the store too
+  SyncedClock store_clock;  // follows a shared store's
+  std::unique_ptr<store::Store> store;
   std::unique_ptr<HttpClient> http_client;
   std::unique_ptr<redis::RedisClientPool> redis;
   std::unique_ptr<cache::RedisCache> remote;
@@ -63,11 +81,17 @@ struct Server::Parts {
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<broker::Coherence> coherence;
   std::unique_ptr<events::Publisher> publisher;
+  std::unique_ptr<events::Follower> follower;
   std::unique_ptr<broker::Admin> admin;
   std::unique_ptr<broker::Authenticator> authenticator;
   std::unique_ptr<rpc::RpcServer> rpc;
   std::unique_ptr<HttpServer> http;
   TaskScope loops;
+  std::string store_name;  // for people
+  // What the store last told.
+  std::atomic<std::int64_t> due{0};
+  std::atomic<std::int64_t> unpublished{0};
+  std::atomic<double> overdue{0};  // seconds
   bool serving = false;
   bool stopped = false;
   std::vector<std::string> grpc_addresses;
