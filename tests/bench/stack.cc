@@ -118,7 +118,9 @@ absl::Status Stack::Start() {
                                  .reactors = p.reactors,
                                  .metrics = p.metrics},
       broker_options);
-  p.broker->TrustRemote(true);
+  // Nothing changes here that Redis would have to be told of.
+  p.broker->TrustRemote(
+      true, std::chrono::steady_clock::now() + std::chrono::hours(1));
   p.admin = std::make_unique<broker::Admin>(*p.store, *p.catalog, *p.sealer,
                                             Clock::System(), Random::System(),
                                             broker::AdminHooks{});

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -11,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "service/base/crypto.h"
 
 namespace valetkey::cache {
@@ -57,6 +57,10 @@ std::string Sha1Hex(absl::string_view text) {
       absl::string_view(reinterpret_cast<const char*>(digest), size));
 }
 
+std::chrono::nanoseconds SteadyNow() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
 std::string Encode(const RemoteEntry& entry) {
   std::string value;
   value.reserve(kHeaderSize + entry.sealed.size());
@@ -89,45 +93,79 @@ RedisCache::RedisCache(redis::RedisClientPool& pool, RedisCacheOptions options)
       prefix_(std::move(options.prefix)),
       channel_(absl::StrCat(prefix_, ":invalidate")),
       origin_(HexEncode(options.random->Bytes(16))),
-      script_digest_(Sha1Hex(kPutScript)) {}
+      script_digest_(Sha1Hex(kPutScript)),
+      cluster_(pool.options().url.mode == redis::RedisUrl::Mode::kCluster),
+      renewal_age_(absl::ToChronoNanoseconds(options.cluster_renewal_age)),
+      settle_time_(absl::ToChronoNanoseconds(options.cluster_settle_time)) {}
 
 RedisCache::~RedisCache() = default;
 
-std::string RedisCache::KeyOf(const std::string& name) const {
-  const std::uint64_t incarnation =
-      incarnation_.load(std::memory_order_acquire);
-  if (incarnation == 0) return absl::StrCat(prefix_, ":{", name, "}:token");
-  return absl::StrCat(prefix_, ":{", name,
-                      "}:token:", absl::Hex(incarnation, absl::kZeroPad16));
+RedisCache::Life RedisCache::life() const {
+  Life life;
+  life.epoch = epoch_.load(std::memory_order_acquire);
+  life.incarnation = incarnation_.load(std::memory_order_acquire);
+  return life;
+}
+
+absl::Status RedisCache::Check(const Life& life) const {
+  if (life.epoch != pool_.epoch()) {
+    return absl::UnavailableError("redis may be another one now");
+  }
+  if (!cluster_) return absl::OkStatus();
+  const std::chrono::nanoseconds now = SteadyNow();
+  if (now - renewed_.load(std::memory_order_acquire) > renewal_age_ ||
+      now < usable_.load(std::memory_order_acquire)) {
+    return absl::UnavailableError("the redis cluster has changed lately");
+  }
+  return absl::OkStatus();
+}
+
+std::string RedisCache::KeyOf(const std::string& name, const Life& life) const {
+  return absl::StrCat(prefix_, ":{", name, "}:token:",
+                      absl::Hex(life.incarnation, absl::kZeroPad16));
 }
 
 Task<absl::Status> RedisCache::Renew(absl::Time deadline) {
-  std::vector<std::string> command = {"INFO", "server"};
-  const absl::StatusOr<RedisReply> reply =
-      co_await pool_.Command(std::move(command), deadline);
-  if (!reply.ok()) co_return reply.status();
-  if (reply->is_error()) co_return redis::ErrorOf(*reply);
-  for (absl::string_view line : absl::StrSplit(reply->text, '\n')) {
-    std::uint64_t incarnation = 0;
-    if (absl::ConsumePrefix(&line, "run_id:") &&
-        absl::SimpleHexAtoi(line.substr(0, 16), &incarnation)) {
-      incarnation_.store(incarnation, std::memory_order_release);
-      co_return absl::OkStatus();
-    }
+  const std::chrono::nanoseconds begin = SteadyNow();
+  const auto found = co_await pool_.FindIncarnation(deadline);
+  if (!found.ok()) co_return found.status();
+  const std::array<unsigned char, 32> digest = Sha256Digest(found->id);
+  std::uint64_t incarnation = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    incarnation = incarnation << 8 | digest[i];
   }
-  co_return absl::UnavailableError("redis tells no run_id");
+  incarnation = std::max<std::uint64_t>(incarnation, 1);
+  MutexLock lock(renew_mutex_);
+  // One that began later has told more already.
+  if (begin < renewed_.load(std::memory_order_acquire)) {
+    co_return absl::OkStatus();
+  }
+  if (incarnation != incarnation_.load(std::memory_order_acquire)) {
+    // First, so that nobody uses the new one too early.
+    usable_.store(SteadyNow() + settle_time_, std::memory_order_release);
+    incarnation_.store(incarnation, std::memory_order_release);
+  }
+  renewed_.store(begin, std::memory_order_release);
+  epoch_.store(found->epoch, std::memory_order_release);
+  co_return absl::OkStatus();
 }
 
 Task<absl::StatusOr<std::optional<RemoteEntry>>> RedisCache::Get(
     std::string name, absl::Time deadline) {
+  if (incarnation_.load(std::memory_order_acquire) == 0) {
+    absl::Status status = co_await Renew(deadline);
+    if (!status.ok()) co_return status;
+  }
   std::vector<std::string> command;
   command.reserve(2);
   command.emplace_back("GET");
-  command.push_back(KeyOf(name));
+  const Life now = life();
+  command.push_back(KeyOf(name, now));
   absl::StatusOr<RedisReply> reply =
       co_await pool_.Command(std::move(command), deadline);
   if (!reply.ok()) co_return reply.status();
   if (reply->is_error()) co_return redis::ErrorOf(*reply);
+  if (absl::Status status = Check(now); !status.ok()) co_return status;
   if (!reply->is_string()) co_return std::nullopt;
   co_return Decode(std::move(reply->text));
 }
@@ -137,9 +175,15 @@ Task<absl::Status> RedisCache::Put(std::string name, RemoteEntry entry,
   const std::int64_t announced =
       entry.generation + (entry.sealed.empty() ? 1 : 0);
   ttl = std::clamp(ttl, absl::Milliseconds(1), absl::Hours(24 * 365));
+  if (incarnation_.load(std::memory_order_acquire) == 0) {
+    absl::Status status = co_await Renew(deadline);
+    if (!status.ok()) co_return status;
+  }
+  const Life now = life();
+  if (absl::Status status = Check(now); !status.ok()) co_return status;
   std::vector<std::string> command = {
       "EVALSHA",     script_digest_,
-      "1",           KeyOf(name),
+      "1",           KeyOf(name, now),
       Encode(entry), absl::StrCat(absl::ToInt64Milliseconds(ttl)),
       channel_,      absl::StrCat(origin_, " ", announced, " ", name)};
   absl::StatusOr<RedisReply> reply = co_await pool_.Command(command, deadline);
@@ -150,7 +194,8 @@ Task<absl::Status> RedisCache::Put(std::string name, RemoteEntry entry,
     reply = co_await pool_.Command(std::move(command), deadline);
   }
   if (!reply.ok()) co_return reply.status();
-  co_return redis::ErrorOf(*reply);
+  if (reply->is_error()) co_return redis::ErrorOf(*reply);
+  co_return Check(now);
 }
 
 void RedisCache::SetListener(

@@ -1,5 +1,6 @@
 #include "service/cache/redis/redis_cache.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -76,12 +77,24 @@ class RealRedisCacheTest : public RemoteCacheContract<RealRedisFixture> {
     EXPECT_TRUE(output.ok()) << output.status();
     return output.ok() ? *output : "";
   }
+  // The key of an entry that was put.
+  std::string KeyOf(const std::string& name) {
+    std::string key = Cli({"KEYS", absl::StrCat("*{", name, "}*")});
+    if (!key.empty()) key.pop_back();
+    return key;
+  }
+  absl::Status Renew(RedisCache& cache) {
+    return RunOn(reactor_.executor(), cache.Renew(Soon()));
+  }
 };
 
 TEST_F(RealRedisCacheTest, KeyValueAndTimeToLiveAreAsDocumented) {
   Put(fixture_.a(), "applications/a/connections/c", 258, "sealed",
       absl::Seconds(100));
-  const std::string key = "valetkey:{applications/a/connections/c}:token";
+  const std::string key = KeyOf("applications/a/connections/c");
+  const std::string stem = "valetkey:{applications/a/connections/c}:token:";
+  EXPECT_THAT(key, ::testing::StartsWith(stem));
+  EXPECT_EQ(key.size(), stem.size() + 16);
   EXPECT_EQ(Cli({"--no-raw", "GET", key}),
             "\"\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x02sealed\"\n");
   const int ttl = std::stoi(Cli({"PTTL", key}));
@@ -95,16 +108,18 @@ TEST_F(RealRedisCacheTest, KeyValueAndTimeToLiveAreAsDocumented) {
 }
 
 TEST_F(RealRedisCacheTest, DamageCountsAsAbsent) {
+  Put(fixture_.a(), "n", 1, "one");
+  const std::string key = KeyOf("n");
   for (const char* value : {"", "short", "\xff\xff\xff\xff\xff\xff\xff\xffx"}) {
-    Cli({"SET", "valetkey:{n}:token", value});
+    Cli({"SET", key, value});
     EXPECT_FALSE(Get(fixture_.a(), "n").has_value());
   }
-  Cli({"SET", "valetkey:{n}:token", "short"});
+  Cli({"SET", key, "short"});
   Put(fixture_.a(), "n", 1, "one");
   ExpectKept("n", 1, "one");
   // Of another type: reading is an error, writing heals it.
-  Cli({"DEL", "valetkey:{n}:token"});
-  Cli({"HSET", "valetkey:{n}:token", "f", "v"});
+  Cli({"DEL", key});
+  Cli({"HSET", key, "f", "v"});
   EXPECT_FALSE(RunOn(reactor_.executor(), fixture_.a().Get("n", Soon())).ok());
   Put(fixture_.a(), "n", 1, "one");
   ExpectKept("n", 1, "one");
@@ -137,6 +152,7 @@ TEST_F(RealRedisCacheTest, ALostSubscriptionIsToldTwice) {
   ASSERT_TRUE(server().Restart().ok());
   ASSERT_TRUE(heard_a_.WaitFor("", 3));
   ASSERT_TRUE(Eventually([&] { return fixture_.ready(); }));
+  ASSERT_TRUE(Renew(fixture_.b()).ok());
   Put(fixture_.b(), "n", 1, "one");
   EXPECT_TRUE(heard_a_.WaitFor("n", 1));
   EXPECT_EQ(heard_a_.Of("").size(), 3u);
@@ -149,6 +165,74 @@ TEST_F(RealRedisCacheTest, UnknownMessagesMeanThatSomethingWasMissed) {
     Cli({"PUBLISH", "valetkey:invalidate", message});
     EXPECT_TRUE(heard_a_.WaitFor("", before + 1)) << message;
   }
+}
+
+TEST_F(RealRedisCacheTest, NothingIsReadFromAnotherLife) {
+  Put(fixture_.a(), "n", 5, "five");
+  ExpectKept("n", 5, "five");
+  ASSERT_TRUE(Renew(fixture_.a()).ok());  // the same
+  ExpectKept("n", 5, "five");
+  // A snapshot that is older than the tombstone.
+  Cli({"SAVE"});
+  Put(fixture_.a(), "n", 6, "");
+  ExpectKept("n", 6, "");
+  server().Kill();
+  ASSERT_TRUE(server().Restart().ok());
+  ASSERT_TRUE(Eventually([&] { return fixture_.ready(); }));
+  EXPECT_NE(Cli({"DBSIZE"}), "0\n");
+  // Before Renew as after it, old tokens do not come back.
+  auto unknown = RunOn(reactor_.executor(), fixture_.a().Get("n", Soon()));
+  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(RunOn(reactor_.executor(),
+                  fixture_.a().Put("n", {6, ""}, absl::Minutes(1), Soon()))
+                .code(),
+            absl::StatusCode::kUnavailable);
+  ASSERT_TRUE(Renew(fixture_.a()).ok());
+  EXPECT_FALSE(Get(fixture_.a(), "n").has_value());
+  Put(fixture_.a(), "n", 6, "six");
+  ExpectKept("n", 6, "six");
+
+  // A promotion without a restart: another replication id.
+  Cli({"REPLICAOF", "127.0.0.1", "1"});
+  Cli({"REPLICAOF", "NO", "ONE"});
+  ASSERT_TRUE(Renew(fixture_.a()).ok());
+  EXPECT_FALSE(Get(fixture_.a(), "n").has_value());
+}
+
+TEST_F(RealRedisCacheTest, AFullServerRefusesAndRecovers) {
+  Put(fixture_.a(), "n", 1, "one");
+  Cli({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+  Cli({"CONFIG", "SET", "maxmemory", "1"});
+  // Also where the script is not loaded yet.
+  for (const char* name : {"n", "other"}) {
+    EXPECT_EQ(
+        RunOn(reactor_.executor(),
+              fixture_.a().Put(name, {2, "two"}, absl::Minutes(1), Soon()))
+            .code(),
+        absl::StatusCode::kUnavailable);
+    Cli({"SCRIPT", "FLUSH"});
+  }
+  ExpectKept("n", 1, "one");
+  EXPECT_TRUE(fixture_.a().healthy());
+  Cli({"CONFIG", "SET", "maxmemory", "0"});
+  Put(fixture_.a(), "n", 2, "two");
+  ExpectKept("n", 2, "two");
+}
+
+TEST_F(RealRedisCacheTest, AnEvictingServerKeepsTheNewest) {
+  Cli({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  const std::string memory = Cli({"INFO", "memory"});
+  const std::size_t at = memory.find("used_memory:") + 12;
+  Cli({"CONFIG", "SET", "maxmemory",
+       absl::StrCat(std::stoll(memory.substr(at)) + (4 << 20))});
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = absl::StrCat("n", i);
+    Put(fixture_.a(), name, 1, std::string(20000, 'x'));
+    Entry entry = Get(fixture_.b(), name);
+    ASSERT_TRUE(entry.has_value()) << i;
+  }
+  EXPECT_EQ(Cli({"INFO", "stats"}).find("evicted_keys:0\r"), std::string::npos);
+  EXPECT_FALSE(Get(fixture_.a(), "n0").has_value());
 }
 
 Task<void> PutMany(RedisCache& cache, unsigned seed,

@@ -46,8 +46,10 @@ ABSL_FLAG(std::string, public_url, "",
           "PUBLIC_URL/oauth/callback. Default: http:// and --http_listen.");
 ABSL_FLAG(std::string, redis_url, "",
           "Redis for the shared token cache and the event stream: "
-          "redis://[user:password@]host[:port][/db], rediss://..., or "
-          "unix:///path. Empty: from memory and store alone.");
+          "redis://[user:password@]host[:port][/db], unix:///path, "
+          "redis+sentinel://[user:password@]host[:26379],.../MASTER[/db], or "
+          "redis+cluster://[user:password@]host[:port],...; rediss for TLS. "
+          "Empty: from memory and store alone.");
 ABSL_FLAG(std::string, redis_prefix, "valetkey",
           "Begins the names of all keys and channels in Redis.");
 ABSL_FLAG(std::string, catalog_dir, "",

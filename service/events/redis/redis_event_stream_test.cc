@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "service/async/reactor.h"
 #include "service/net/redis/testing/redis_server.h"
+#include "service/net/redis/testing/redis_topology.h"
 #include "service/net/redis/testing/run.h"
 
 namespace valetkey::events {
@@ -149,6 +150,46 @@ TEST_F(RealRedisEventStreamTest, SaysWhenItCannotAppend) {
   ASSERT_TRUE(server_->Restart().ok());
   ASSERT_TRUE(Eventually([&] { return pool_->healthy(); }));
   EXPECT_TRUE(Append(stream, {Numbered(1)}).ok());
+}
+
+TEST(RealClusterEventStreamTest, AppendsInOrder) {
+  if (!RedisServer::Installed()) {
+    GTEST_SKIP() << "redis-server is not installed";
+  }
+  auto cluster = redis::ClusterSetup::Start({});
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  redis::RedisOptions options;
+  options.url = *redis::ParseRedisUrl((*cluster)->Url());
+  ReactorPool reactors(2);
+  redis::RedisClientPool pool(reactors, options);
+  ASSERT_TRUE(Eventually([&] { return pool.healthy(); }));
+  RedisEventStream stream(pool, {});
+  std::vector<store::Event> events;
+  for (int i = 1; i <= 2000; ++i) events.push_back(Numbered(i));
+  // From outside the pool, and from within.
+  Reactor outside(9);
+  for (auto executor : {outside.executor(), reactors.At(1).executor()}) {
+    const absl::Status status =
+        redis::RunOn(executor, stream.Append(events, In(absl::Seconds(20))));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  // One of the masters has the stream; the others only say where it is.
+  std::string entries;
+  for (int i = 0; i < 3; ++i) {
+    std::string output =
+        (*cluster)->Cli(i, {"XRANGE", "valetkey:events", "-", "+"});
+    if (output.size() > entries.size()) entries = std::move(output);
+  }
+  std::vector<std::string> sequences;
+  const std::vector<std::string> lines = absl::StrSplit(entries, '\n');
+  for (std::size_t i = 0; i + 1 < lines.size(); ++i) {
+    if (lines[i] == "sequence") sequences.push_back(lines[i + 1]);
+  }
+  ASSERT_EQ(sequences.size(), 4000u);
+  for (int i = 0; i < 4000; ++i) {
+    ASSERT_EQ(sequences[static_cast<std::size_t>(i)],
+              absl::StrCat(i % 2000 + 1));
+  }
 }
 
 }  // namespace

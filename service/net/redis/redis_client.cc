@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "service/async/promise.h"
 #include "service/base/log.h"
+#include "service/net/redis/redis_dialer.h"
 #include "service/net/redis/redis_handshake.h"
 #include "service/net/redis/redis_link.h"
 #include "service/net/redis/redis_transport.h"
@@ -50,23 +50,35 @@ struct Batch {
 
 struct RedisClient::State : std::enable_shared_from_this<State> {
   State(asio::any_io_executor e, RedisOptions o)
-      : executor(e), options(std::move(o)), pause(e) {}
+      : executor(e),
+        options(std::move(o)),
+        tried(std::make_shared<Promise<bool>>(e)),
+        dialer(e, options),
+        pause(e),
+        watch_pause(e) {}
 
   const asio::any_io_executor executor;
   const RedisOptions options;
   std::atomic<bool> healthy{false};
   std::atomic<std::int64_t> connects{0};
   // What follows belongs to the executor.
+  const std::shared_ptr<Promise<bool>> tried;
   bool closed = false;
-  std::shared_ptr<RedisTransport> connecting;
+  RedisDialer dialer;
   std::shared_ptr<RedisLink> link;  // only while connected
   asio::steady_timer pause;
+  asio::steady_timer watch_pause;
 
   absl::Status Admit(std::size_t count, absl::Time deadline) const;
   void Close();
   // Connects once; the reason why that failed or ended.
   Task<absl::Status> Serve();
   static Task<void> Run(std::shared_ptr<State> self);
+  // Drops a connection to a server that is not the right one any more.
+  static Task<void> Watch(std::shared_ptr<State> self);
+  void NoteTried() {
+    if (!tried->is_set()) tried->Set(true);
+  }
 };
 
 absl::Status RedisClient::State::Admit(std::size_t count,
@@ -81,30 +93,31 @@ absl::Status RedisClient::State::Admit(std::size_t count,
 void RedisClient::State::Close() {
   closed = true;
   healthy = false;
-  if (connecting != nullptr) connecting->Close();
+  dialer.Close();
   if (link != nullptr) link->Fail(absl::UnavailableError("redis: closed"));
   pause.cancel();
+  watch_pause.cancel();
+  NoteTried();
 }
 
 Task<absl::Status> RedisClient::State::Serve() {
   absl::StatusOr<std::shared_ptr<RedisTransport>> transport =
-      NewRedisTransport(executor, options.url);
+      co_await dialer.Dial(options.client_name);
   if (!transport.ok()) co_return transport.status();
-  connecting = *transport;
-  absl::Status status = co_await Establish(
-      *transport, options.url, options.client_name, options.connect_timeout);
-  connecting = nullptr;
-  if (!status.ok()) co_return status;
   if (closed) {
     (*transport)->Close();
     co_return absl::UnavailableError("redis: closed");
+  }
+  if (options.epoch != nullptr) {
+    options.epoch->fetch_add(1, std::memory_order_acq_rel);
   }
   link = std::make_shared<RedisLink>(executor, *std::move(transport), options);
   link->Start();
   healthy = true;
   ++connects;
+  NoteTried();
   Log(LogLevel::kInfo, "redis connected",
-      {{"endpoint", options.url.Endpoint()}});
+      {{"endpoint", options.url.Endpoint()}, {"server", dialer.server()}});
   std::shared_ptr<Promise<absl::Status>> lost = link->lost();
   while (!lost->is_set()) {
     co_await WaitFor(lost, absl::InfiniteDuration());
@@ -123,6 +136,7 @@ Task<void> RedisClient::State::Run(std::shared_ptr<State> self) {
     const absl::Time start = absl::Now();
     absl::Status status = co_await self->Serve();
     if (self->closed) break;
+    self->NoteTried();
     const bool was_connected = self->connects != connects_before;
     if (was_connected && absl::Now() - start > kSteady) backoff.Reset();
     // One line for each new reason, not for each try.
@@ -139,10 +153,27 @@ Task<void> RedisClient::State::Run(std::shared_ptr<State> self) {
   }
 }
 
+Task<void> RedisClient::State::Watch(std::shared_ptr<State> self) {
+  while (!self->closed) {
+    self->watch_pause.expires_after(
+        absl::ToChronoNanoseconds(self->options.ping_interval));
+    boost::system::error_code ignored;
+    co_await self->watch_pause.async_wait(
+        asio::redirect_error(asio::use_awaitable, ignored));
+    if (self->closed || self->link == nullptr) continue;
+    const std::shared_ptr<RedisLink> watched = self->link;
+    const absl::Status status = co_await self->dialer.Recheck();
+    if (!status.ok()) watched->Fail(absl::UnavailableError(status.message()));
+  }
+}
+
 RedisClient::RedisClient(asio::any_io_executor executor, RedisOptions options)
     : state_(std::make_shared<State>(executor, std::move(options))) {
   // Ended by Close, which also fails the commands under way.
   scope_.SpawnUncancelled(executor, "redis connection", State::Run(state_));
+  if (state_->options.url.mode != RedisUrl::Mode::kServer) {
+    scope_.SpawnUncancelled(executor, "redis watch", State::Watch(state_));
+  }
 }
 
 RedisClient::~RedisClient() {
@@ -227,6 +258,9 @@ Task<absl::StatusOr<std::vector<RedisReply>>> RedisClient::Pipeline(
 
 bool RedisClient::healthy() const { return state_->healthy; }
 std::int64_t RedisClient::connects() const { return state_->connects; }
+std::shared_ptr<Promise<bool>> RedisClient::tried() const {
+  return state_->tried;
+}
 asio::any_io_executor RedisClient::executor() const { return state_->executor; }
 
 }  // namespace valetkey::redis

@@ -8,6 +8,10 @@
 // nothing is queued for later. Error replies of Redis are replies
 // (RedisReply::is_error, ErrorOf), not a status.
 //
+// The URL names a server, or a master that sentinels tell: then every new
+// connection goes to the one of that moment (redis_dialer.h), and a connection
+// to one that is no master any more is lost. For a cluster: cluster_client.h.
+//
 // Used on its executor's thread, but for healthy() and connects(), which are
 // thread-safe.
 
@@ -22,6 +26,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "service/async/promise.h"
 #include "service/async/task.h"
 #include "service/async/task_scope.h"
 #include "service/net/redis/redis_options.h"
@@ -64,6 +69,12 @@ class RedisClient {
   // How many times a connection was made.
   std::int64_t connects() const;
   asio::any_io_executor executor() const;
+
+  // Set when the first try to connect has ended, one way or the other.
+  std::shared_ptr<Promise<bool>> tried() const;
+  // After Close: whether nothing runs any more, so that to destroy it does not
+  // wait.
+  bool done() const { return scope_.running() == 0; }
 
   // Ends the connection; commands fail from now on. Any thread.
   void Close();

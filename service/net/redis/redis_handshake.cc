@@ -13,14 +13,15 @@
 namespace valetkey::redis {
 namespace {
 
-enum class Step { kAuth, kSelect, kSetName, kPing };
+enum class Step { kAuth, kSelect, kSetName, kPing, kRole };
 
 struct Greeting {
   std::string bytes;
   std::vector<Step> steps;  // one reply is owed for each
 };
 
-Greeting MakeGreeting(const RedisUrl& url, const std::string& client_name) {
+Greeting MakeGreeting(const RedisUrl& url, const std::string& client_name,
+                      bool master_only) {
   Greeting greeting;
   // Grown once, so that no copy of the password stays behind.
   greeting.bytes.reserve(256 + url.password.size() + url.user.size() +
@@ -43,10 +44,15 @@ Greeting MakeGreeting(const RedisUrl& url, const std::string& client_name) {
   }
   AppendCommand({"PING"}, &greeting.bytes);
   greeting.steps.push_back(Step::kPing);
+  if (master_only) {
+    AppendCommand({"ROLE"}, &greeting.bytes);
+    greeting.steps.push_back(Step::kRole);
+  }
   return greeting;
 }
 
 absl::Status CheckReply(Step step, const RedisReply& reply) {
+  if (step == Step::kRole) return CheckMaster(reply);
   if (!reply.is_error()) return absl::OkStatus();
   const absl::string_view code = ErrorCode(reply);
   switch (step) {
@@ -60,21 +66,24 @@ absl::Status CheckReply(Step step, const RedisReply& reply) {
       if (code == "NOPERM") return absl::OkStatus();
       break;
     case Step::kSelect:
+    case Step::kRole:
       break;
   }
   return ErrorOf(reply);
 }
 
 Task<absl::Status> Greet(std::shared_ptr<RedisTransport> transport,
-                         const RedisUrl& url, std::string client_name) {
+                         const RedisUrl& url, std::string client_name,
+                         bool master_only) {
   absl::Status status = co_await transport->Connect();
   if (!status.ok()) co_return status;
-  Greeting greeting = MakeGreeting(url, client_name);
+  Greeting greeting = MakeGreeting(url, client_name, master_only);
   status = co_await WriteAll(transport, asio::buffer(greeting.bytes));
   WipeMemory(greeting.bytes.data(), greeting.bytes.size());
   if (!status.ok()) co_return status;
 
-  RespReader reader(RespLimits{.max_reply_bytes = 4096, .max_elements = 16});
+  RespReader reader(
+      RespLimits{.max_reply_bytes = 64 << 10, .max_elements = 4096});
   std::array<char, 1024> buffer;
   RedisReply reply;
   for (Step step : greeting.steps) {
@@ -96,9 +105,18 @@ Task<absl::Status> Greet(std::shared_ptr<RedisTransport> transport,
 
 }  // namespace
 
+absl::Status CheckMaster(const RedisReply& reply) {
+  if (reply.is_error()) return ErrorOf(reply);
+  if (!reply.is_array() || reply.elements.empty() ||
+      reply.elements[0].text != "master") {
+    return absl::FailedPreconditionError("redis: the server is no master");
+  }
+  return absl::OkStatus();
+}
+
 Task<absl::Status> Establish(std::shared_ptr<RedisTransport> transport,
                              const RedisUrl& url, std::string client_name,
-                             absl::Duration timeout) {
+                             absl::Duration timeout, bool master_only) {
   asio::steady_timer limit(co_await asio::this_coro::executor);
   limit.expires_after(absl::ToChronoNanoseconds(timeout));
   auto expired = std::make_shared<bool>(false);
@@ -107,7 +125,8 @@ Task<absl::Status> Establish(std::shared_ptr<RedisTransport> transport,
     *expired = true;
     transport->Close();
   });
-  absl::Status status = co_await Greet(transport, url, std::move(client_name));
+  absl::Status status =
+      co_await Greet(transport, url, std::move(client_name), master_only);
   limit.cancel();
   if (*expired) {
     co_return absl::UnavailableError(absl::StrCat(

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "service/net/redis/redis_handshake.h"
 
 namespace valetkey::redis {
 namespace {
@@ -24,6 +26,12 @@ void PostAll(const asio::any_io_executor& executor,
                         status = std::move(status)]() mutable {
     for (ReplyHandler& handler : handlers) handler(status);
   });
+}
+
+// Redis before 7 puts a script's error behind words of its own.
+bool IsReadOnly(const RedisReply& reply) {
+  return reply.is_error() && (ErrorCode(reply) == "READONLY" ||
+                              absl::StrContains(reply.text, "-READONLY "));
 }
 
 }  // namespace
@@ -105,6 +113,9 @@ void RedisLink::OnRead(boost::system::error_code error, std::size_t size) {
   // Nobody is resumed before the queue is in order again: handlers send.
   for (auto& [handler, reply] : ready_) handler(std::move(reply));
   ready_.clear();
+  if (status.ok() && demoted_) {
+    status = absl::FailedPreconditionError("redis: the server is no master");
+  }
   if (!status.ok()) {
     Fail(absl::UnavailableError(status.message()));
     return;
@@ -122,6 +133,9 @@ absl::Status RedisLink::TakeReplies() {
     if (!*complete) return absl::OkStatus();
     if (queue_.empty()) {
       return absl::DataLossError("redis: a reply that nobody asked for");
+    }
+    if (reply.is_error() && options_.url.mode == RedisUrl::Mode::kSentinel) {
+      demoted_ = demoted_ || IsReadOnly(reply);
     }
     if (ReplyHandler handler = queue_.Pop(now)) {
       ready_.emplace_back(std::move(handler), std::move(reply));
@@ -174,6 +188,19 @@ void RedisLink::Arm(ReplyQueue::TimePoint now) {
       });
 }
 
+void RedisLink::Try() {
+  if (options_.url.mode != RedisUrl::Mode::kSentinel) {
+    Send({"PING"}, ReplyQueue::TimePoint::max(), nullptr);
+    return;
+  }
+  Send({"ROLE"}, ReplyQueue::TimePoint::max(),
+       [self = shared_from_this()](absl::StatusOr<RedisReply> reply) {
+         if (!reply.ok()) return;
+         absl::Status status = CheckMaster(*reply);
+         if (!status.ok()) self->Fail(absl::UnavailableError(status.message()));
+       });
+}
+
 void RedisLink::OnTick() {
   if (lost_->is_set()) return;
   const ReplyQueue::TimePoint now = ReplyQueue::Clock::now();
@@ -186,7 +213,7 @@ void RedisLink::OnTick() {
   }
   if (queue_.empty() &&
       now - last_activity_ >= Chrono(options_.ping_interval)) {
-    Send({"PING"}, ReplyQueue::TimePoint::max(), nullptr);
+    Try();
   }
   Arm(now);
 }

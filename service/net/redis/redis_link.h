@@ -1,6 +1,7 @@
 // One established connection, from the handshake to its loss: commands go out
 // together once per turn of the event loop, replies go to those who wait in
-// order. Does not reconnect: see redis_client.h.
+// order. Does not reconnect: see redis_client.h. Where sentinels choose the
+// server it is lost too when that turns out to be no master (any more).
 //
 // Belongs to one executor, on which everything is called.
 
@@ -56,6 +57,8 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
   void OnRead(boost::system::error_code error, std::size_t size);
   // Takes the replies that are complete.
   absl::Status TakeReplies();
+  // Asks for a sign of life; of a master, that it still is one.
+  void Try();
   void ScheduleFlush();
   void Flush();
   void OnWritten(boost::system::error_code error);
@@ -70,6 +73,7 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
   RespReader reader_;
   ReplyQueue queue_;
   std::vector<char> input_;
+  bool demoted_ = false;  // a write was answered with READONLY
   // Handlers with their replies, of one read.
   std::vector<std::pair<ReplyHandler, RedisReply>> ready_;
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "service/base/log.h"
+#include "service/net/redis/redis_dialer.h"
 #include "service/net/redis/redis_handshake.h"
 #include "service/net/redis/redis_transport.h"
 #include "service/net/redis/resp.h"
@@ -76,7 +77,9 @@ struct RedisSubscriber::State {
         options(std::move(o)),
         channels(std::move(c)),
         callbacks(std::move(b)),
-        pause(e) {}
+        dialer(e, options),
+        pause(e),
+        watch_pause(e) {}
 
   const asio::any_io_executor executor;
   const RedisOptions options;
@@ -86,8 +89,10 @@ struct RedisSubscriber::State {
   // What follows belongs to the executor.
   bool closed = false;
   std::size_t confirmed = 0;  // channels
-  std::shared_ptr<RedisTransport> transport;
+  RedisDialer dialer;
+  std::shared_ptr<RedisTransport> transport;  // while connected
   asio::steady_timer pause;
+  asio::steady_timer watch_pause;
 
   void Close();
   absl::Status OnReply(RedisReply reply);
@@ -95,12 +100,16 @@ struct RedisSubscriber::State {
   Task<absl::Status> Serve();
   Task<absl::Status> Listen(std::shared_ptr<Heartbeat> heartbeat);
   static Task<void> Run(std::shared_ptr<State> self);
+  // Drops a connection to a server that is not the right one any more.
+  static Task<void> Watch(std::shared_ptr<State> self);
 };
 
 void RedisSubscriber::State::Close() {
   closed = true;
+  dialer.Close();
   if (transport != nullptr) transport->Close();
   pause.cancel();
+  watch_pause.cancel();
 }
 
 absl::Status RedisSubscriber::State::OnReply(RedisReply reply) {
@@ -143,24 +152,22 @@ Task<absl::Status> RedisSubscriber::State::Listen(
 }
 
 Task<absl::Status> RedisSubscriber::State::Serve() {
-  absl::StatusOr<std::shared_ptr<RedisTransport>> made =
-      NewRedisTransport(executor, options.url);
-  if (!made.ok()) co_return made.status();
-  transport = *made;
   confirmed = 0;
   const std::string name =
       options.client_name.empty() ? "" : options.client_name + "-subscriber";
-  absl::Status status =
-      co_await Establish(transport, options.url, name, options.connect_timeout);
-  if (!status.ok() || closed) {
+  absl::StatusOr<std::shared_ptr<RedisTransport>> made =
+      co_await dialer.Dial(name);
+  if (!made.ok()) co_return made.status();
+  transport = *made;
+  if (closed) {
     transport->Close();
-    co_return status;
+    co_return absl::CancelledError("redis: closed");
   }
   std::vector<std::string> subscribe = {"SUBSCRIBE"};
   subscribe.insert(subscribe.end(), channels.begin(), channels.end());
   std::string bytes;
   AppendCommand(subscribe, &bytes);
-  status = co_await WriteAll(transport, asio::buffer(bytes));
+  absl::Status status = co_await WriteAll(transport, asio::buffer(bytes));
   if (status.ok()) {
     auto heartbeat =
         std::make_shared<Heartbeat>(executor, transport, options.ping_interval);
@@ -169,6 +176,7 @@ Task<absl::Status> RedisSubscriber::State::Serve() {
     heartbeat->Stop();
   }
   transport->Close();
+  transport = nullptr;
   if (healthy.exchange(false)) callbacks.on_lost();
   co_return status;
 }
@@ -197,6 +205,20 @@ Task<void> RedisSubscriber::State::Run(std::shared_ptr<State> self) {
   }
 }
 
+Task<void> RedisSubscriber::State::Watch(std::shared_ptr<State> self) {
+  while (!self->closed) {
+    self->watch_pause.expires_after(
+        absl::ToChronoNanoseconds(self->options.ping_interval));
+    boost::system::error_code ignored;
+    co_await self->watch_pause.async_wait(
+        asio::redirect_error(asio::use_awaitable, ignored));
+    if (self->closed || self->transport == nullptr) continue;
+    const std::shared_ptr<RedisTransport> watched = self->transport;
+    const absl::Status status = co_await self->dialer.Recheck();
+    if (!status.ok()) watched->Close();
+  }
+}
+
 RedisSubscriber::RedisSubscriber(asio::any_io_executor executor,
                                  RedisOptions options,
                                  std::vector<std::string> channels,
@@ -206,6 +228,9 @@ RedisSubscriber::RedisSubscriber(asio::any_io_executor executor,
                                      std::move(callbacks))) {
   // Ended by Close.
   scope_.SpawnUncancelled(executor, "redis subscription", State::Run(state_));
+  if (state_->options.url.mode != RedisUrl::Mode::kServer) {
+    scope_.SpawnUncancelled(executor, "redis watch", State::Watch(state_));
+  }
 }
 
 RedisSubscriber::~RedisSubscriber() {

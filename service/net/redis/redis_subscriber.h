@@ -1,6 +1,7 @@
 // Listens on channels of Redis (SUBSCRIBE), over a connection of its own that
 // comes back by itself. Messages published while it is away are lost: the
-// callbacks tell.
+// callbacks tell. In a cluster a message reaches all nodes, so it listens at
+// any one, and at another if that is lost.
 
 #ifndef VALETKEY_NET_REDIS_REDIS_SUBSCRIBER_H_
 #define VALETKEY_NET_REDIS_REDIS_SUBSCRIBER_H_

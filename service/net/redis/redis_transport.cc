@@ -34,8 +34,8 @@ absl::Status Failed(absl::string_view step, error_code error) {
 
 class UnixTransport final : public RedisTransport {
  public:
-  UnixTransport(asio::any_io_executor executor, const RedisUrl& url)
-      : url_(url), socket_(executor) {}
+  UnixTransport(asio::any_io_executor executor, RedisUrl url)
+      : url_(std::move(url)), socket_(executor) {}
 
   Task<absl::Status> Connect() override {
     // Asio throws where a path does not fit into sockaddr_un.
@@ -60,7 +60,7 @@ class UnixTransport final : public RedisTransport {
   }
 
  private:
-  const RedisUrl& url_;
+  const RedisUrl url_;
   Local::socket socket_;
 };
 
@@ -104,8 +104,8 @@ class TcpConnector {
 
 class TcpTransport final : public RedisTransport {
  public:
-  TcpTransport(asio::any_io_executor executor, const RedisUrl& url)
-      : url_(url), connector_(executor), socket_(executor) {}
+  TcpTransport(asio::any_io_executor executor, RedisUrl url)
+      : url_(std::move(url)), connector_(executor), socket_(executor) {}
 
   Task<absl::Status> Connect() override {
     return connector_.Connect(socket_, url_);
@@ -123,15 +123,15 @@ class TcpTransport final : public RedisTransport {
   }
 
  private:
-  const RedisUrl& url_;
+  const RedisUrl url_;
   TcpConnector connector_;
   tcp::socket socket_;
 };
 
 class TlsTransport final : public RedisTransport {
  public:
-  TlsTransport(asio::any_io_executor executor, const RedisUrl& url)
-      : url_(url),
+  TlsTransport(asio::any_io_executor executor, RedisUrl url)
+      : url_(std::move(url)),
         connector_(executor),
         context_(asio::ssl::context::tls_client),
         executor_(executor) {}
@@ -192,7 +192,7 @@ class TlsTransport final : public RedisTransport {
   }
 
  private:
-  const RedisUrl& url_;
+  const RedisUrl url_;
   TcpConnector connector_;
   asio::ssl::context context_;
   asio::any_io_executor executor_;
@@ -202,17 +202,17 @@ class TlsTransport final : public RedisTransport {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<RedisTransport>> NewRedisTransport(
-    asio::any_io_executor executor, const RedisUrl& url) {
+    asio::any_io_executor executor, RedisUrl url) {
   std::shared_ptr<RedisTransport> transport;
   switch (url.transport) {
     case RedisUrl::Transport::kUnix:
-      transport = std::make_shared<UnixTransport>(executor, url);
+      transport = std::make_shared<UnixTransport>(executor, std::move(url));
       break;
     case RedisUrl::Transport::kTcp:
-      transport = std::make_shared<TcpTransport>(executor, url);
+      transport = std::make_shared<TcpTransport>(executor, std::move(url));
       break;
     case RedisUrl::Transport::kTls: {
-      auto tls = std::make_shared<TlsTransport>(executor, url);
+      auto tls = std::make_shared<TlsTransport>(executor, std::move(url));
       if (absl::Status status = tls->Prepare(); !status.ok()) return status;
       transport = std::move(tls);
       break;

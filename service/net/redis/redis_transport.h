@@ -39,9 +39,9 @@ class RedisTransport {
 };
 
 // Files of a TLS setup are read here, so that renewed certificates are used
-// from the next connection on. `url` outlives the transport.
+// from the next connection on.
 absl::StatusOr<std::shared_ptr<RedisTransport>> NewRedisTransport(
-    asio::any_io_executor executor, const RedisUrl& url);
+    asio::any_io_executor executor, RedisUrl url);
 
 // The coroutine forms of Read and Write.
 Task<absl::StatusOr<std::size_t>> ReadSome(

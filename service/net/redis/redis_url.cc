@@ -9,7 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace valetkey::redis {
 namespace {
@@ -48,20 +50,22 @@ bool ParseDatabase(absl::string_view text, int* database) {
          *database <= 65535 && absl::ascii_isdigit(text[0]);
 }
 
-absl::Status ReadPasswordFile(const std::string& path, RedisUrl* url) {
+// `key` is the name of the parameter.
+absl::Status ReadPasswordFile(absl::string_view key, const std::string& path,
+                              SecretString* secret, bool* has_secret) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream content;
   if (!file || !(content << file.rdbuf())) {
-    return Bad("the password_file cannot be read or is empty");
+    return Bad(absl::StrCat("the ", key, " cannot be read or is empty"));
   }
   std::string password = content.str();
   while (!password.empty() &&
          (password.back() == '\n' || password.back() == '\r')) {
     password.pop_back();
   }
-  if (password.empty()) return Bad("the password_file is empty");
-  url->password = SecretString::Take(std::move(password));
-  url->has_password = true;
+  if (password.empty()) return Bad(absl::StrCat("the ", key, " is empty"));
+  *secret = SecretString::Take(std::move(password));
+  *has_secret = true;
   return absl::OkStatus();
 }
 
@@ -80,7 +84,9 @@ absl::Status ParseUserInfo(absl::string_view text, RedisUrl* url) {
   return absl::OkStatus();
 }
 
-absl::Status ParseHostAndPort(absl::string_view text, RedisUrl* url) {
+// The port is left as it is where none is given.
+absl::Status ParseHostAndPort(absl::string_view text, std::string* host_name,
+                              int* port_number) {
   absl::string_view host = text;
   absl::string_view port;
   bool has_port = false;
@@ -103,13 +109,59 @@ absl::Status ParseHostAndPort(absl::string_view text, RedisUrl* url) {
     has_port = true;
   }
   if (host.empty()) return Bad("the host is missing");
-  if (!PercentDecode(host, &url->host)) {
+  if (!PercentDecode(host, host_name)) {
     return Bad("the host is not percent-encoded");
   }
   if (has_port && (port.empty() || !absl::ascii_isdigit(port[0]) ||
-                   !absl::SimpleAtoi(port, &url->port) || url->port < 1 ||
-                   url->port > 65535)) {
+                   !absl::SimpleAtoi(port, port_number) || *port_number < 1 ||
+                   *port_number > 65535)) {
     return Bad("the port must be a number from 1 to 65535");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseHosts(absl::string_view text, int default_port,
+                        std::vector<RedisHost>* hosts) {
+  for (absl::string_view part : absl::StrSplit(text, ',')) {
+    RedisHost host;
+    host.port = default_port;
+    if (absl::Status status = ParseHostAndPort(part, &host.name, &host.port);
+        !status.ok()) {
+      return status;
+    }
+    hosts->push_back(std::move(host));
+  }
+  return absl::OkStatus();
+}
+
+// "/MASTER" or "/MASTER/db".
+absl::Status ParseMaster(absl::string_view path, RedisUrl* url) {
+  if (absl::StartsWith(path, "/")) path.remove_prefix(1);
+  const std::size_t slash = path.find('/');
+  const absl::string_view name = path.substr(0, slash);
+  if (name.empty()) return Bad("the name of the master is missing");
+  if (!PercentDecode(name, &url->master_name)) {
+    return Bad("the name of the master is not percent-encoded");
+  }
+  if (slash != absl::string_view::npos && slash + 1 < path.size() &&
+      !ParseDatabase(path.substr(slash + 1), &url->database)) {
+    return Bad(
+        "behind the master's name must be the number of a database, 0 to "
+        "65535");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetSentinelParameter(absl::string_view key, std::string value,
+                                  RedisUrl* url) {
+  if (key == "sentinel_user") {
+    url->sentinel_user = std::move(value);
+  } else if (key == "sentinel_password") {
+    url->has_sentinel_password = !value.empty();
+    url->sentinel_password = SecretString::Take(std::move(value));
+  } else if (key == "sentinel_password_file") {
+    return ReadPasswordFile(key, value, &url->sentinel_password,
+                            &url->has_sentinel_password);
   }
   return absl::OkStatus();
 }
@@ -127,7 +179,11 @@ absl::Status SetParameter(absl::string_view key, std::string value,
     url->has_password = !value.empty();
     url->password = SecretString::Take(std::move(value));
   } else if (key == "password_file") {
-    return ReadPasswordFile(value, url);
+    return ReadPasswordFile(key, value, &url->password, &url->has_password);
+  } else if (url->mode == RedisUrl::Mode::kSentinel &&
+             (key == "sentinel_user" || key == "sentinel_password" ||
+              key == "sentinel_password_file")) {
+    return SetSentinelParameter(key, std::move(value), url);
   } else if (tls && key == "ca") {
     url->ca = std::move(value);
   } else if (tls && key == "cert") {
@@ -139,6 +195,9 @@ absl::Status SetParameter(absl::string_view key, std::string value,
   } else {
     return Bad(absl::StrCat(
         "unknown query parameter; expected db, user, password, password_file",
+        url->mode == RedisUrl::Mode::kSentinel
+            ? ", sentinel_user, sentinel_password, sentinel_password_file"
+            : "",
         tls ? ", ca, cert, key or server_name"
             : " (and, with rediss, ca, cert, key, server_name)"));
   }
@@ -165,15 +224,24 @@ absl::Status ParseParameters(absl::string_view query, RedisUrl* url) {
 }
 
 absl::Status ParseScheme(absl::string_view text, RedisUrl* url) {
-  const std::string scheme = absl::AsciiStrToLower(text);
+  const std::string lower = absl::AsciiStrToLower(text);
+  absl::string_view scheme = lower;
+  if (absl::ConsumeSuffix(&scheme, "+sentinel")) {
+    url->mode = RedisUrl::Mode::kSentinel;
+  } else if (absl::ConsumeSuffix(&scheme, "+cluster")) {
+    url->mode = RedisUrl::Mode::kCluster;
+  }
+  const bool server = url->mode == RedisUrl::Mode::kServer;
   if (scheme == "redis") {
     url->transport = RedisUrl::Transport::kTcp;
   } else if (scheme == "rediss") {
     url->transport = RedisUrl::Transport::kTls;
-  } else if (scheme == "unix" || scheme == "redis+unix") {
+  } else if (server && (scheme == "unix" || scheme == "redis+unix")) {
     url->transport = RedisUrl::Transport::kUnix;
   } else {
-    return Bad("the scheme must be redis, rediss, unix or redis+unix");
+    return Bad(
+        "the scheme must be redis, rediss, unix or redis+unix; or redis or "
+        "rediss with +sentinel or +cluster");
   }
   return absl::OkStatus();
 }
@@ -184,6 +252,12 @@ absl::Status Check(const RedisUrl& url) {
         "a user without a password; a password alone is written "
         "redis://:password@host");
   }
+  if (!url.sentinel_user.empty() && !url.has_sentinel_password) {
+    return Bad("a sentinel_user without a sentinel_password");
+  }
+  if (url.mode == RedisUrl::Mode::kCluster && url.database != 0) {
+    return Bad("a cluster has no database but 0");
+  }
   if (url.certificate.empty() != url.key.empty()) {
     return Bad("cert and key belong together");
   }
@@ -192,14 +266,51 @@ absl::Status Check(const RedisUrl& url) {
 
 }  // namespace
 
+std::string RedisHost::ToString() const {
+  const bool brackets = absl::StrContains(name, ':');
+  return absl::StrCat(brackets ? "[" : "", name, brackets ? "]" : "", ":",
+                      port);
+}
+
 std::string RedisUrl::Endpoint() const {
   if (transport == Transport::kUnix) {
     return absl::StrCat("unix://", path, "?db=", database);
   }
-  const bool brackets = absl::StrContains(host, ':');
-  return absl::StrCat(transport == Transport::kTls ? "rediss://" : "redis://",
-                      brackets ? "[" : "", host, brackets ? "]" : "", ":", port,
-                      "/", database);
+  const absl::string_view scheme =
+      transport == Transport::kTls ? "rediss" : "redis";
+  if (mode == Mode::kServer) {
+    return absl::StrCat(scheme, "://", RedisHost{host, port}.ToString(), "/",
+                        database);
+  }
+  const std::string all =
+      absl::StrJoin(hosts, ",", [](std::string* out, const RedisHost& each) {
+        absl::StrAppend(out, each.ToString());
+      });
+  if (mode == Mode::kCluster) return absl::StrCat(scheme, "+cluster://", all);
+  return absl::StrCat(scheme, "+sentinel://", all, "/", master_name, "/",
+                      database);
+}
+
+RedisUrl RedisUrl::ForServer(const RedisHost& at) const {
+  RedisUrl url = *this;
+  url.mode = Mode::kServer;
+  url.host = at.name;
+  url.port = at.port;
+  url.hosts.clear();
+  url.master_name.clear();
+  url.sentinel_user.clear();
+  url.sentinel_password = SecretString();
+  url.has_sentinel_password = false;
+  return url;
+}
+
+RedisUrl RedisUrl::ForSentinel(const RedisHost& at) const {
+  RedisUrl url = ForServer(at);
+  url.user = sentinel_user;
+  url.password = sentinel_password;
+  url.has_password = has_sentinel_password;
+  url.database = 0;
+  return url;
 }
 
 absl::StatusOr<RedisUrl> ParseRedisUrl(absl::string_view text) {
@@ -243,10 +354,16 @@ absl::StatusOr<RedisUrl> ParseRedisUrl(absl::string_view text) {
     if (!PercentDecode(path, &url.path)) {
       return Bad("the socket's path is not percent-encoded");
     }
+  } else if (url.mode == RedisUrl::Mode::kSentinel) {
+    absl::Status status = ParseHosts(authority, 26379, &url.hosts);
+    if (status.ok()) status = ParseMaster(path, &url);
+    if (!status.ok()) return status;
   } else {
-    if (absl::Status status = ParseHostAndPort(authority, &url); !status.ok()) {
-      return status;
-    }
+    absl::Status status =
+        url.mode == RedisUrl::Mode::kCluster
+            ? ParseHosts(authority, 6379, &url.hosts)
+            : ParseHostAndPort(authority, &url.host, &url.port);
+    if (!status.ok()) return status;
     if (path.size() > 1 && !ParseDatabase(path.substr(1), &url.database)) {
       return Bad("the path must be the number of a database, 0 to 65535");
     }

@@ -96,6 +96,49 @@ TEST(RedisUrlTest, PasswordFile) {
       HasSubstr("password_file cannot be read"));
 }
 
+TEST(RedisUrlTest, Sentinel) {
+  auto url = ParseRedisUrl(
+      "redis+sentinel://alice:s1@a,b:1,[::1]:2/my%2Dmaster/3"
+      "?sentinel_user=bob&sentinel_password=s2");
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->mode, RedisUrl::Mode::kSentinel);
+  EXPECT_EQ(url->transport, Transport::kTcp);
+  EXPECT_EQ(url->master_name, "my-master");
+  EXPECT_EQ(url->database, 3);
+  EXPECT_EQ(url->Endpoint(),
+            "redis+sentinel://a:26379,b:1,[::1]:2/my-master/3");
+  const RedisUrl sentinel = url->ForSentinel(url->hosts[1]);
+  EXPECT_EQ(sentinel.user, "bob");
+  EXPECT_EQ(sentinel.password.Reveal(), "s2");
+  EXPECT_EQ(sentinel.Endpoint(), "redis://b:1/0");
+  const RedisUrl server = url->ForServer({"10.0.0.1", 6379});
+  EXPECT_EQ(server.mode, RedisUrl::Mode::kServer);
+  EXPECT_EQ(server.user, "alice");
+  EXPECT_EQ(server.password.Reveal(), "s1");
+  EXPECT_EQ(server.Endpoint(), "redis://10.0.0.1:6379/3");
+  EXPECT_FALSE(server.has_sentinel_password);
+  EXPECT_TRUE(server.sentinel_password.empty());
+
+  // The server's password is not the sentinels'.
+  url = ParseRedisUrl("rediss+sentinel://:s1@a/m?ca=/ca.pem&db=2");
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->database, 2);
+  EXPECT_FALSE(url->ForSentinel(url->hosts[0]).has_password);
+  EXPECT_EQ(url->ForSentinel(url->hosts[0]).ca, "/ca.pem");
+  EXPECT_EQ(url->ForSentinel(url->hosts[0]).transport, Transport::kTls);
+}
+
+TEST(RedisUrlTest, Cluster) {
+  auto url = ParseRedisUrl("rediss+cluster://:s@a,b:7000/0?server_name=n");
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->mode, RedisUrl::Mode::kCluster);
+  EXPECT_EQ(url->Endpoint(), "rediss+cluster://a:6379,b:7000");
+  const RedisUrl node = url->ForServer(url->hosts[1]);
+  EXPECT_EQ(node.Endpoint(), "rediss://b:7000/0");
+  EXPECT_EQ(node.server_name, "n");
+  EXPECT_EQ(node.password.Reveal(), "s");
+}
+
 struct BadUrl {
   const char* text;
   const char* part;
@@ -132,6 +175,23 @@ TEST(RedisUrlTest, ErrorsNameThePartAndNeverEchoTheInput) {
       {"unix://", "path is missing"},
       {"unix:///", "path is missing"},
       {"redis://h?password_file=/CANARY", "password_file"},
+      {"redis+sentinel://:CANARY@h", "name of the master is missing"},
+      {"redis+sentinel://:CANARY@h//0", "name of the master is missing"},
+      {"redis+sentinel://:CANARY@h/CANARY%", "name of the master is not"},
+      {"redis+sentinel://:CANARY@h/m/CANARY", "behind the master's name"},
+      {"redis+sentinel://:CANARY@h,/m", "host is missing"},
+      {"redis+sentinel://:CANARY@h,i:CANARY/m", "port"},
+      {"redis+sentinel://h/m?sentinel_user=CANARY", "sentinel_password"},
+      {"redis+sentinel://h/m?sentinel_password_file=/CANARY",
+       "sentinel_password_file cannot be read"},
+      {"redis+sentinel://h/m?ca=CANARY", "sentinel_password_file"},
+      {"redis+cluster://:CANARY@h/1", "no database but 0"},
+      {"redis+cluster://:CANARY@h?db=1", "no database but 0"},
+      {"redis+cluster://:CANARY@h/CANARY", "database"},
+      {"redis+cluster://h?sentinel_user=CANARY", "unknown query parameter"},
+      {"unix+sentinel://CANARY", "scheme"},
+      {"redis+unix+cluster://CANARY", "scheme"},
+      {"redis+CANARY://h", "scheme"},
   };
   for (const BadUrl& bad : cases) {
     auto url = ParseRedisUrl(bad.text);

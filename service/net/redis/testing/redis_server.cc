@@ -86,6 +86,7 @@ absl::StatusOr<std::unique_ptr<RedisServer>> RedisServer::Start(
   for (int attempt = 0; attempt < 5; ++attempt) {
     server->port_ = FreePort();
     server->tls_port_ = server->options_.tls ? FreePort() : 0;
+    server->bus_port_ = server->options_.cluster ? FreePort() : 0;
     status = server->Launch();
     if (status.ok()) return server;
   }
@@ -117,10 +118,17 @@ absl::Status RedisServer::Launch() {
   for (const std::string& user : options_.acl_users) {
     config << "user " << user << "\n";
   }
+  if (options_.cluster) {
+    config << "cluster-enabled yes\ncluster-port " << bus_port_
+           << "\ncluster-config-file nodes.conf\n";
+  }
+  for (const std::string& line : options_.config) config << line << "\n";
   config.close();
   const int log = open((folder_ + "/log").c_str(),
                        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  pid_ = Execute({"redis-server", folder_ + "/redis.conf"}, log);
+  std::vector<std::string> command = {"redis-server", folder_ + "/redis.conf"};
+  if (options_.sentinel) command.push_back("--sentinel");
+  pid_ = Execute(command, log);
   close(log);
   if (pid_ < 0) return absl::InternalError("fork failed");
   return WaitUntilItAnswers();

@@ -25,6 +25,10 @@ struct RedisServerOptions {
   bool require_client_certificate = false;
   std::string password;                // requirepass; "" for none
   std::vector<std::string> acl_users;  // "alice on >secret ~* +@all"
+  // More lines of its configuration.
+  std::vector<std::string> config;
+  bool sentinel = false;  // redis-server --sentinel
+  bool cluster = false;   // cluster-enabled; its slots are given by the test
 };
 
 class RedisServer {
@@ -44,12 +48,15 @@ class RedisServer {
   std::string CaFile() const;
   int port() const { return port_; }
   int tls_port() const { return tls_port_; }
+  int bus_port() const { return bus_port_; }  // of a cluster's node
   const std::string& folder() const { return folder_; }
 
-  void Kill();             // SIGKILL, and waits
-  absl::Status Restart();  // on the same addresses; empty
-  void Pause();            // SIGSTOP
-  void Resume();           // SIGCONT
+  void Kill();  // SIGKILL, and waits
+  // On the same addresses, with the first configuration; empty if nothing was
+  // saved. A node of a cluster still knows it.
+  absl::Status Restart();
+  void Pause();   // SIGSTOP
+  void Resume();  // SIGCONT
 
   // What redis-cli prints for these arguments, as the default user.
   absl::StatusOr<std::string> Cli(const std::vector<std::string>& arguments);
@@ -63,6 +70,7 @@ class RedisServer {
   std::string folder_;
   int port_ = 0;
   int tls_port_ = 0;
+  int bus_port_ = 0;
   pid_t pid_ = -1;
 };
 
