@@ -479,6 +479,31 @@ TEST(RefreshTest, ALateAnswerIsKeptWhereNobodyHasABetterOne) {
   EXPECT_EQ(harness.pinterest.refreshes, 1);
 }
 
+TEST(RefreshTest, ARefreshOfWhatAnotherReplicaRevokesSaysSo) {
+  BrokerHarness harness;
+  harness.store.SetExclusive(false);
+  const std::string name = harness.Connect();
+  harness.http.Hold();
+  RefreshParameters parameters;
+  parameters.name = name;
+  auto caller = harness.Begin(
+      harness.broker->Refresh(parameters, absl::Now() + absl::Seconds(60)));
+  ASSERT_TRUE(harness.http.WaitForHeld(1, absl::Seconds(10)));
+  store::RowKeys keys;
+  keys.connection = name;
+  ASSERT_TRUE(harness.store
+                  .UpdateNow(keys,
+                             [&](store::Rows& rows) {
+                               BeginRevocation(absl::Minutes(1), rows);
+                               FinishRevocation(rows.connection->generation, {},
+                                                rows);
+                               return absl::OkStatus();
+                             })
+                  .ok());
+  harness.http.ReleaseAll();
+  EXPECT_EQ(ReasonOf(caller.get().status()), Reason::kConnectionRevoked);
+}
+
 TEST(RefreshTest, LeasesAreNotTakenOverJustAfterTheStoreWasAway) {
   BrokerHarness harness(
       [](BrokerOptions& options) { options.settle = absl::Seconds(2); });
