@@ -1,6 +1,8 @@
 """Runs Python suites and counts test cases, for ./dev.
 
-    report.py unittest RESULTS FOLDER        runs its unittests
+    report.py unittest RESULTS FOLDER [MODULE...]
+                                             runs its unittests, or those of
+                                             these modules
     report.py ctest RESULTS SUITE REPORTS    counts what ctest and GoogleTest
                                              reported
     report.py summary RESULTS                prints a table and the closing line
@@ -53,14 +55,20 @@ class _CountingResult(unittest.TextTestResult):
         self.broken.add(test.id())
 
 
-def run_unittests(folder: Path) -> Counts:
+def run_unittests(folder: Path, modules: list[str]) -> Counts:
     # A folder that is a package is imported by its name from its parent, as
     # its modules import one another.
     top = folder.parent if (folder / "__init__.py").exists() else folder
     sys.path.insert(0, str(top.resolve()))
-    suite = unittest.defaultTestLoader.discover(
-        str(folder), pattern="test*.py", top_level_dir=str(top)
-    )
+    loader = unittest.defaultTestLoader
+    if modules:
+        suite = loader.loadTestsFromNames(
+            f"{folder.name}.{module}" for module in modules
+        )
+    else:
+        suite = loader.discover(
+            str(folder), pattern="test*.py", top_level_dir=str(top)
+        )
     runner = unittest.TextTestRunner(
         stream=sys.stderr, verbosity=1, resultclass=_CountingResult
     )
@@ -127,8 +135,8 @@ def print_summary(results: Path) -> int:
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["unittest", results, folder]:
-            suite, counts = folder, run_unittests(Path(folder))
+        case ["unittest", results, folder, *modules]:
+            suite, counts = folder, run_unittests(Path(folder), modules)
         case ["ctest", results, suite, reports]:
             counts = count_ctest(Path(reports))
         case ["summary", results]:
