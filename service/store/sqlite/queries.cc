@@ -241,12 +241,11 @@ absl::StatusOr<std::vector<DueConnection>> ClaimDue(
 }
 
 absl::StatusOr<Backlog> GetBacklog(sql::Sqlite& db, absl::Time now) {
-  VK_ASSIGN_OR_RETURN(
-      sql::Statement query,
-      db.Prepare("SELECT count(*), min(due_time), "
-                 "(SELECT count(*) FROM (SELECT 1 FROM events "
-                 "WHERE published = 0 LIMIT ?2)) "
-                 "FROM connections WHERE due_time <= ?1"));
+  VK_ASSIGN_OR_RETURN(sql::Statement query,
+                      db.Prepare("SELECT count(*), min(due_time), "
+                                 "(SELECT count(*) FROM (SELECT 1 FROM events "
+                                 "WHERE published = 0 LIMIT ?2)) "
+                                 "FROM connections WHERE due_time <= ?1"));
   query.BindInt(1, EncodeTime(now));
   query.BindInt(2, Backlog::kMaxCounted);
   VK_ASSIGN_OR_RETURN(const bool found, query.Step());
