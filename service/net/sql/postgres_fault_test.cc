@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "service/async/reactor.h"
 #include "service/base/log.h"
@@ -106,7 +107,7 @@ TEST_F(PostgresFaultTest, ATerminatedConnectionIsMadeAgain) {
                           "pg_stat_activity WHERE application_name = "
                           "'valetkey'")
                   .ok());
-  EXPECT_TRUE(Eventually([&] { return pool_->connects() == 4; }));
+  EXPECT_TRUE(Eventually([&] { return pool_->connects() >= 4; }));
   EXPECT_TRUE(Works());
 }
 
@@ -123,7 +124,10 @@ TEST_F(PostgresFaultTest, AStoppedServerFailsCallsInTimeAndIsDropped) {
     Run("SELECT 1", absl::Milliseconds(50)).status().IgnoreError();
     return pool_->connected() == 0;
   }));
-  EXPECT_THAT(log(), HasSubstr("no answer for 500ms"));
+  // It is said when the connection has gone.
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(log(), "no answer for 500ms");
+  })) << log();
   server_->Resume();
   EXPECT_TRUE(Eventually([&] { return Works(); }));
 }
