@@ -189,12 +189,20 @@ def missing_generations(
     events: Sequence[Entry], newest: Mapping[str, int]
 ) -> list[str]:
     """Generations of connections that no event told of, from the second on
-    (the first is from before the watcher)."""
+    (the first is from before the watcher), to the revocation if there was one:
+    what a refresh under way brings after that is kept for revoking it, and
+    counts a generation of which nobody is told."""
     told: dict[str, set[int]] = defaultdict(set)
+    revoked: dict[str, int] = {}
     for event in events:
-        told[event["connection"]].add(int(event["generation"]))
-    return [
-        f"{name}: {sorted(set(range(2, last + 1)) - told[name])} of {last}"
-        for name, last in newest.items()
-        if not set(range(2, last + 1)) <= told[name]
-    ]
+        name, generation = event["connection"], int(event["generation"])
+        told[name].add(generation)
+        if event["type"] == "EVENT_TYPE_REVOKED":
+            revoked[name] = generation
+    wrong = []
+    for name, newest_one in newest.items():
+        last = min(newest_one, revoked.get(name, newest_one))
+        lost = set(range(2, last + 1)) - told[name]
+        if lost:
+            wrong.append(f"{name}: {sorted(lost)} of {newest_one}")
+    return wrong
