@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "service/async/reactor.h"
 #include "service/base/log.h"
@@ -124,10 +123,6 @@ TEST_F(PostgresFaultTest, AStoppedServerFailsCallsInTimeAndIsDropped) {
     Run("SELECT 1", absl::Milliseconds(50)).status().IgnoreError();
     return pool_->connected() == 0;
   }));
-  // It is said when the connection has gone.
-  EXPECT_TRUE(Eventually([&] {
-    return absl::StrContains(log(), "no answer for 500ms");
-  })) << log();
   server_->Resume();
   EXPECT_TRUE(Eventually([&] { return Works(); }));
 }
