@@ -22,6 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a server makes of Redis.
 type RedisState int32
 
 const (
@@ -33,7 +34,8 @@ const (
 	RedisState_REDIS_STATE_DOWN RedisState = 2
 	// It answers, but may lack the newest changes: written, not read.
 	RedisState_REDIS_STATE_CATCHING_UP RedisState = 3
-	RedisState_REDIS_STATE_CURRENT     RedisState = 4
+	// It answers, and has all that was committed: written and read.
+	RedisState_REDIS_STATE_CURRENT RedisState = 4
 )
 
 // Enum value maps for RedisState.
@@ -81,6 +83,7 @@ func (RedisState) EnumDescriptor() ([]byte, []int) {
 	return file_valetkey_v1_status_service_proto_rawDescGZIP(), []int{0}
 }
 
+// Asks for nothing in particular.
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -117,6 +120,7 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_valetkey_v1_status_service_proto_rawDescGZIP(), []int{0}
 }
 
+// How the servers are, as they last told the store.
 type GetStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The server that answers: one of `replicas`.
@@ -134,6 +138,7 @@ type GetStatusResponse struct {
 	// Events kept: their sequence numbers. `oldest_event` is one above
 	// `newest_event` if none is.
 	OldestEvent int64 `protobuf:"varint,6,opt,name=oldest_event,json=oldestEvent,proto3" json:"oldest_event,omitempty"`
+	// The newest event; 0 if there never was one.
 	NewestEvent int64 `protobuf:"varint,7,opt,name=newest_event,json=newestEvent,proto3" json:"newest_event,omitempty"`
 	// Events that are not in the Redis stream yet. Without Redis they are never
 	// published, and this tells nothing.
@@ -234,8 +239,10 @@ type Replica struct {
 	// Random at each start.
 	Instance string `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
 	// The machine's name for itself.
-	Host      string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
-	Version   string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// The version of ValetKey that it runs.
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// When it started.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When it last told that it lives.
 	BeatTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=beat_time,json=beatTime,proto3" json:"beat_time,omitempty"`
@@ -317,6 +324,7 @@ func (x *Replica) GetStatus() *ReplicaStatus {
 	return nil
 }
 
+// How a server is, in its own words.
 type ReplicaStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Refreshes for which it holds a lease.
@@ -330,8 +338,9 @@ type ReplicaStatus struct {
 	CachedConnections int64 `protobuf:"varint,4,opt,name=cached_connections,json=cachedConnections,proto3" json:"cached_connections,omitempty"`
 	// Whether it gives out tokens from memory: it does not while it is cut off
 	// from the store.
-	MemoryCurrent bool       `protobuf:"varint,5,opt,name=memory_current,json=memoryCurrent,proto3" json:"memory_current,omitempty"`
-	Redis         RedisState `protobuf:"varint,6,opt,name=redis,proto3,enum=valetkey.v1.RedisState" json:"redis,omitempty"`
+	MemoryCurrent bool `protobuf:"varint,5,opt,name=memory_current,json=memoryCurrent,proto3" json:"memory_current,omitempty"`
+	// What it makes of Redis.
+	Redis RedisState `protobuf:"varint,6,opt,name=redis,proto3,enum=valetkey.v1.RedisState" json:"redis,omitempty"`
 	// Token endpoints that fail, and are only tried now and then.
 	OpenBreakers []*OpenBreaker `protobuf:"bytes,7,rep,name=open_breakers,json=openBreakers,proto3" json:"open_breakers,omitempty"`
 	// How far its machine's wall clock is ahead of the store's; negative if it
@@ -427,6 +436,7 @@ func (x *ReplicaStatus) GetClockSkew() *durationpb.Duration {
 	return nil
 }
 
+// A token endpoint to which a server sends nothing for now.
 type OpenBreaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The token endpoint.
