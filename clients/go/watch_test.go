@@ -82,7 +82,10 @@ func TestAWatchIsResumedAfterTheLastCursorThatItYielded(t *testing.T) {
 		requests := s.watchRequests()
 		expect(s, "connection", requests[0].GetConnection(), "applications/test/connections/c-7")
 		expect(s, "cursor", requests[0].GetCursor(), "")
-		expect(s, "cursor", requests[1].GetCursor(), "cursor-1")
+		// The event may have come over the stream just before it ended.
+		if cursor := requests[1].GetCursor(); cursor != "cursor-1" && cursor != "cursor-2" {
+			s.Errorf("cursor: found %s, wanted cursor-1 or cursor-2", cursor)
+		}
 	})
 }
 
