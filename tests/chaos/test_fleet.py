@@ -81,7 +81,7 @@ class Together(unittest.TestCase):
             ]
         self.assertEqual(generations, list(range(2, 12)))
         # The refresh itself is in it.
-        self.assertLess(sorted(delays)[5], 0.15 if self.redis else 1)
+        self.assertLess(sorted(delays)[5], 0.5 if self.redis else 1)
 
     def test_a_revoked_token_is_given_out_by_none(self) -> None:
         for i in range(5):
@@ -92,7 +92,7 @@ class Together(unittest.TestCase):
                 reply = caller.call("TokenService/Revoke", {"name": name})
             self.assertTrue(reply.ok, reply.body)
             # Who asks later than this and has a token was given it too late.
-            end = time.monotonic() + (0.1 if self.redis else 1.0)
+            end = time.monotonic() + (0.5 if self.redis else 1.0)
             latest = 0.0
             while time.monotonic() < end + 0.5:
                 for replica in self.fleet.replicas:
