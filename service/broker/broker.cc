@@ -109,16 +109,7 @@ Task<absl::StatusOr<TokenView>> Broker::Refresh(RefreshParameters parameters,
                                   parameters.generation, deadline));
   if (!entry.ok()) co_return entry.status();
   // Another replica may have ended it while the refresh was under way.
-  if ((*entry)->state == cache::CachedState::kRevoked) {
-    co_return MakeError(Reason::kConnectionRevoked,
-                        "the connection was revoked",
-                        {{"connection", parameters.name}});
-  }
-  if ((*entry)->state == cache::CachedState::kDeleted) {
-    co_return MakeError(Reason::kConnectionNotFound,
-                        "there is no such connection",
-                        {{"connection", parameters.name}});
-  }
+  VK_CO_RETURN_IF_ERROR(EndedError(parameters.name, **entry));
   const cache::CachedToken* token = (*entry)->Find(parameters.token);
   if (token == nullptr) {
     co_return MakeError(Reason::kTokenNotFound,

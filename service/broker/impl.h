@@ -37,6 +37,10 @@ namespace valetkey::broker {
 
 using Entry = std::shared_ptr<const cache::CachedConnection>;
 
+// What is said of a connection that was revoked or deleted; OK for any other.
+absl::Status EndedError(absl::string_view name,
+                        const cache::CachedConnection& entry);
+
 // AUTHORIZATION_STATE_INVALID: the state "has expired", "is not known", ...
 absl::Status StateInvalid(absl::string_view why);
 

@@ -479,6 +479,31 @@ TEST(RefreshTest, ALateAnswerIsKeptWhereNobodyHasABetterOne) {
   EXPECT_EQ(harness.pinterest.refreshes, 1);
 }
 
+// What a replica that is cut off cannot know is what others have revoked.
+TEST(MemoryTrustTest, MemoryIsUsedOnlyWhileItIsKnownToBeCurrent) {
+  BrokerHarness harness(
+      [](BrokerOptions& o) { o.coherence_bound = absl::Seconds(2); });
+  const std::string name = harness.Connect();
+  harness.store.SetExclusive(false);
+  harness.Restart();
+  EXPECT_EQ(Token(harness.GetToken(name)), "pina_1");
+  GetTokenParameters parameters;
+  parameters.name = name;
+  EXPECT_FALSE(harness.broker->TryGetToken(parameters).has_value());
+  EXPECT_FALSE(harness.broker->status().memory_current);
+  const auto now = std::chrono::steady_clock::now();
+  harness.broker->ConfirmMemory(now - std::chrono::seconds(3));
+  EXPECT_FALSE(harness.broker->TryGetToken(parameters).has_value());
+  harness.broker->ConfirmMemory(std::chrono::steady_clock::now());
+  EXPECT_TRUE(harness.broker->TryGetToken(parameters).has_value());
+  absl::SleepFor(absl::Seconds(2.1));
+  EXPECT_FALSE(harness.broker->TryGetToken(parameters).has_value());
+  // While the store is away as well, nothing is given out.
+  harness.store.SetDown(true);
+  EXPECT_EQ(ReasonOf(harness.GetToken(name).status()),
+            Reason::kStoreUnavailable);
+}
+
 TEST(RefreshTest, ARefreshOfWhatAnotherReplicaRevokesSaysSo) {
   BrokerHarness harness;
   harness.store.SetExclusive(false);

@@ -70,6 +70,16 @@ cache::CachedState CachedStateOf(store::ConnectionState state) {
 
 }  // namespace
 
+absl::Status EndedError(absl::string_view name,
+                        const cache::CachedConnection& entry) {
+  if (entry.state == cache::CachedState::kRevoked) {
+    return MakeError(Reason::kConnectionRevoked, "the connection was revoked",
+                     {{"connection", std::string(name)}});
+  }
+  if (entry.state == cache::CachedState::kDeleted) return NotFound(name);
+  return absl::OkStatus();
+}
+
 std::optional<absl::StatusOr<TokenView>> Broker::Impl::TryGetToken(
     const GetTokenParameters& parameters) {
   const Entry entry = d.memory.Find(parameters.name);
@@ -84,12 +94,8 @@ std::optional<absl::StatusOr<TokenView>> Broker::Impl::Serve(
       entry->generation < parameters.rejected_generation) {
     return std::nullopt;
   }
-  if (entry->state == cache::CachedState::kRevoked) {
-    return MakeError(Reason::kConnectionRevoked, "the connection was revoked",
-                     {{"connection", parameters.name}});
-  }
-  if (entry->state == cache::CachedState::kDeleted) {
-    return NotFound(parameters.name);
+  if (absl::Status ended = EndedError(parameters.name, *entry); !ended.ok()) {
+    return ended;
   }
   const cache::CachedToken* token = entry->Find(parameters.token);
   if (token == nullptr) {
