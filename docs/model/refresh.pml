@@ -12,17 +12,14 @@
  * The script `check` gives, as macros: N (replicas); how often things happen
  * (FLIGHTS that callers start, STALLS, DEATHS, OUTAGES of the store, UNKNOWNS:
  * updates committed whose caller is told otherwise, WEATHER at the provider,
- * REVOKES, CONSENTS); MUTANT; which proposals are in force (LAND_BY_NUMBER,
- * KEEP_UNANSWERED, ONLY_REVOKING, REVOKE_LOST); and which claims are made that
- * the code does not keep without them (NEWEST, OLDER, UNANSWERED, UNDONE,
- * OUTLIVES). README.md says what these and P1..P7 mean.
+ * REVOKES, CONSENTS); and MUTANT. README.md says what P1..P7 mean.
  */
 
 mtype = { NONE, NO_LEASE, NO_FENCE, NO_ATTEMPT, DROP_LATE, TAKE_OVER_AT_ONCE,
           NO_RECHECK, NO_RETRY, NO_WAIT, ANYONE_FAILS, REVIVE, FINISH_ANY,
+          LAND_BY_DIGEST, FORGET_UNANSWERED, BEGIN_ANY, TELL_ANY, DROP_REVOKED,
+          TOLD_BY_GENERATION,
           ONE_AWAY /* no mutant: only replica 0 misses the store */ };
-
-#define CLAIM(made, x) assert(!(made) || (x))
 
 mtype = { ACTIVE, REAUTH, REVOKING, REVOKED };        /* ConnectionState */
 mtype = { GRACE, REJECT, KEEP };                      /* kinds of providers */
@@ -37,8 +34,8 @@ typedef Row {           /* store::Connection */
   mtype state = ACTIVE;
   byte generation = 1;
   byte pair = 1;        /* the tokens; 0: destroyed */
-  byte number;          /* LAND_BY_NUMBER: of the attempt that brought them */
-  byte begun;           /* LAND_BY_NUMBER: attempts so far */
+  byte number;          /* tokens[].attempt: that of those which brought them */
+  byte begun;           /* attempts */
   byte owner = NOBODY;  /* lease.owner. A process has one flight at a time, so
                            that its name stands for lease.attempt_id, too */
   bool ended;           /* lease.expire_time has passed */
@@ -94,14 +91,15 @@ inline Begin(i) {       /* where it says kBegun */
   row.owner = i; row.ended = false;
   row.again = (row.attempt == f[i].pair);
   row.attempt = (MUTANT == NO_ATTEMPT -> 0 : f[i].pair);
-  row.begun = row.begun + LAND_BY_NUMBER; f[i].number = row.begun
+  row.begun++; f[i].number = row.begun
 }
 
 #define OWNS(i)   (MUTANT == NO_FENCE || row.owner == i)
-/* The row still holds what was presented; or, proposed, what an earlier attempt
-   has brought: of two answers to a grant, the later attempt's is the newer. */
+/* The row holds what an earlier attempt has brought: of two answers to a grant,
+   the later attempt's is the newer. */
 #define NEEDED(i) (row.pair != 0 && MUTANT != DROP_LATE && \
-    (LAND_BY_NUMBER -> row.number < f[i].number : SAME(row.pair, f[i].pair)))
+    (MUTANT == LAND_BY_DIGEST -> SAME(row.pair, f[i].pair) : \
+                                 row.number < f[i].number))
 #define OTHERS    (MUTANT != NO_WAIT && row.owner != NOBODY && !row.ended)
 #define LANDING(i) (OWNS(i) -> COMMIT : (!NEEDED(i) -> LOST : \
                    (OTHERS -> WAIT : COMMIT)))
@@ -111,20 +109,20 @@ inline EndAttempt() {
 }
 inline CommitRefresh(i) {
   printf("replica %d writes pair %d over %d\n", i, f[i].got, row.pair);
-  assert(prov.kind == KEEP || f[i].got > row.pair);                 /* P2 */
-  CLAIM(OLDER, f[i].got > row.pair);                                /* P2 */
-  row.pair = f[i].got; row.number = f[i].number; row.generation++;
+  assert(f[i].got > row.pair);                                      /* P2 */
+  row.pair = f[i].got; row.number = f[i].number;
   row.dead = 0; EndAttempt(); f[i].holds = false;
   if
   :: row.state == REVOKING && MUTANT != REVIVE
-  :: else -> assert(!asked); row.state = ACTIVE                     /* P5 */
+  :: else -> assert(!asked);                                        /* P5 */
+     row.state = ACTIVE; row.generation++
   fi
 }
 
 inline RecordFailure(i, unknown) {
   printf("replica %d records a failure, outcome unknown: %d\n", i, unknown);
   row.owner = NOBODY; row.ended = false;
-  if :: unknown || (KEEP_UNANSWERED && row.again)
+  if :: unknown || (MUTANT != FORGET_UNANSWERED && row.again)
      :: else -> row.attempt = 0; row.again = false fi
 }
 
@@ -173,7 +171,7 @@ inline RevokeAt(pair) {
   :: pair < prov.base || !prov.alive -> told = true
   :: else ->
      if
-     :: CLAIM(UNDONE, asked); prov.alive = false; told = true       /* P5 */
+     :: assert(asked); prov.alive = false; told = true              /* P5 */
      :: !SAME(pair, prov.last) -> told = true
      :: weather > 0 -> weather--; told = false
      fi
@@ -190,11 +188,11 @@ inline EndFlight(i) {
 /* CommitAnswer, where the row has no need of the pair. */
 inline Drop(i) {
   printf("replica %d throws pair %d away\n", i, f[i].got);
-  if  /* proposed: nobody else is able to revoke it */
-  :: REVOKE_LOST && row.state == REVOKED ->
+  if  /* RevokeLate: nobody else is able to revoke it */
+  :: row.state == REVOKED && MUTANT != DROP_REVOKED ->
      z = told; RevokeAt(f[i].got); told = told && z; z = 0
-  :: else -> CLAIM(NEWEST, f[i].got != prov.last || !prov.alive ||
-                   row.pair == prov.last || row.state == REVOKED)   /* P4 */
+  :: else -> assert(f[i].got != prov.last || !prov.alive ||
+                    row.pair == prov.last || row.state == REVOKED)  /* P4 */
   fi;
   EndFlight(i)
 }
@@ -294,12 +292,12 @@ end:
        at = IDLE;
        if :: away || row.state == REVOKED
        :: else ->
-          if  /* proposed: HandleDue begins none */
-          :: ONLY_REVOKING && !call && row.state != REVOKING
+          if  /* HandleDue begins none */
+          :: !call && row.state != REVOKING && MUTANT != BEGIN_ANY
           :: else ->
              printf("a revocation begins, for a call: %d\n", call);
              asked = asked || call;
-             CLAIM(UNDONE, asked);                                  /* P5 */
+             assert(asked);                                         /* P5 */
              row.generation = row.generation + (row.state != REVOKING);
              row.state = REVOKING;
              generation = row.generation; pair = row.pair;
@@ -312,17 +310,18 @@ end:
        at = TELL;
        if :: away
        :: else -> generation = row.generation; pair = row.pair;
-          /* proposed: a new consent is not to be revoked */
-          if :: ONLY_REVOKING && row.state != REVOKING -> at = IDLE
+          /* a new consent is not to be revoked */
+          if :: row.state != REVOKING && MUTANT != TELL_ANY -> at = IDLE
              :: else fi
        fi }
   :: atomic { at == TELL -> RevokeAt(pair); at = FINISH }
   :: atomic { at == FINISH ->
        if  /* FinishRevocation */
        :: !away && (MUTANT == FINISH_ANY ||
-                    (row.state == REVOKING && row.generation == generation)) ->
+                    (row.state == REVOKING && row.generation == generation &&
+                     (row.pair == pair || MUTANT == TOLD_BY_GENERATION))) ->
           printf("the row is revoked\n");
-          CLAIM(UNDONE, asked);                                     /* P5 */
+          assert(asked);                                            /* P5 */
           row.state = REVOKED; row.pair = 0; EndAttempt(); NoLeases()
        :: else
        fi;
@@ -337,7 +336,7 @@ inline Connect() {      /* a new grant */
   printf("a person consents\n");
   prov.last++; prov.base = prov.last; prov.alive = true;
   row.pair = prov.last; row.state = ACTIVE; row.generation++; row.dead = 0;
-  row.begun = row.begun + LAND_BY_NUMBER; row.number = row.begun;
+  row.begun++; row.number = row.begun;
   EndAttempt(); NoLeases();
   asked = false; told = false; lost = false; owed = 0
 }
@@ -376,11 +375,11 @@ proctype Finally() {    /* when nothing more happens */
     assert(QUIET);                                                  /* P6 */
     if
     :: row.state == REVOKED ->
-       CLAIM(OUTLIVES, !(told && prov.alive && !lost))              /* P7 */
+       assert(!(told && prov.alive && !lost))                       /* P7 */
     :: else ->
-       CLAIM(NEWEST, !prov.alive || lost ||
-             (row.state == ACTIVE && SAME(row.pair, prov.last)));   /* P4 */
-       CLAIM(UNANSWERED, row.state == REAUTH || row.pair != owed)   /* P4 */
+       assert(!prov.alive || lost ||
+              (row.state == ACTIVE && SAME(row.pair, prov.last)));  /* P4 */
+       assert(row.state == REAUTH || row.pair != owed)              /* P4 */
     fi }
 }
 

@@ -104,19 +104,30 @@ Task<absl::StatusOr<TokenView>> Broker::GetToken(GetTokenParameters parameters,
 Task<absl::StatusOr<TokenView>> Broker::Refresh(RefreshParameters parameters,
                                                 absl::Time deadline) {
   Reactor& reactor = impl_->d.reactors.For(parameters.name);
-  auto entry = co_await impl_->On(
-      reactor, impl_->JoinRefresh(parameters.name, parameters.token,
-                                  parameters.generation, deadline));
-  if (!entry.ok()) co_return entry.status();
-  // Another replica may have ended it while the refresh was under way.
-  VK_CO_RETURN_IF_ERROR(EndedError(parameters.name, **entry));
-  const cache::CachedToken* token = (*entry)->Find(parameters.token);
-  if (token == nullptr) {
-    co_return MakeError(Reason::kTokenNotFound,
-                        "the connection has no token of that name",
-                        {{"token", parameters.token}});
+  for (bool again = false;; again = true) {
+    auto entry = co_await impl_->On(
+        reactor, impl_->JoinRefresh(parameters.name, parameters.token,
+                                    parameters.generation, deadline));
+    if (!entry.ok()) co_return entry.status();
+    // Another replica may have ended it while the refresh was under way.
+    VK_CO_RETURN_IF_ERROR(EndedError(parameters.name, **entry));
+    const cache::CachedToken* token = (*entry)->Find(parameters.token);
+    if (token == nullptr) {
+      co_return MakeError(Reason::kTokenNotFound,
+                          "the connection has no token of that name",
+                          {{"token", parameters.token}});
+    }
+    if (token->expire_time > impl_->d.clock.Now()) {
+      co_return TokenView{.entry = *std::move(entry), .token = token};
+    }
+    if (again) {
+      co_return MakeError(Reason::kProviderResponseInvalid,
+                          "the provider gave a token that has expired", {},
+                          absl::Seconds(1));
+    }
+    // What others fetched since the generation asked about has died already.
+    parameters.generation = (*entry)->generation;
   }
-  co_return TokenView{.entry = *std::move(entry), .token = token};
 }
 
 Task<absl::StatusOr<AuthorizeResult>> Broker::Authorize(
@@ -136,7 +147,8 @@ Task<CallbackResult> Broker::FinishCallback(oauth::Callback callback,
 
 Task<absl::StatusOr<RevokeResult>> Broker::Revoke(std::string name) {
   Reactor& reactor = impl_->d.reactors.For(name);
-  co_return co_await impl_->On(reactor, impl_->RevokeHere(name));
+  co_return co_await impl_->On(
+      reactor, impl_->RevokeHere(name, Impl::Revocation::kCalled));
 }
 
 std::string Broker::DefaultRedirectUri() const {

@@ -115,11 +115,11 @@ TEST(CacheCodecTest, TimesBeyondWhatFitsAreForEver) {
 TEST(CacheCodecTest, UseIsOfThisProcess) {
   const auto connection = Sample();
   connection->last_use = 77;
-  connection->refresh_started = true;
+  connection->refresh_after = 78;
   const auto decoded = DecodeCached(EncodeCached(*connection).Reveal());
   ASSERT_NE(decoded, nullptr);
   EXPECT_EQ(decoded->last_use, 0);
-  EXPECT_FALSE(decoded->refresh_started);
+  EXPECT_EQ(decoded->refresh_after, 0);
 }
 
 TEST(CacheCodecTest, TooManyTokensCountAsNone) {

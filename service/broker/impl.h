@@ -41,6 +41,8 @@ using Entry = std::shared_ptr<const cache::CachedConnection>;
 absl::Status EndedError(absl::string_view name,
                         const cache::CachedConnection& entry);
 
+absl::Status ShuttingDown();
+
 // AUTHORIZATION_STATE_INVALID: the state "has expired", "is not known", ...
 absl::Status StateInvalid(absl::string_view why);
 
@@ -231,11 +233,21 @@ struct Broker::Impl {
 
   // --- revoke.cc ---
 
-  Task<absl::StatusOr<RevokeResult>> RevokeHere(std::string name);
+  enum class Revocation {
+    kCalled,
+    // Ends what an earlier one has begun, and begins none: the person may have
+    // consented since that was seen.
+    kLeftOver,
+  };
+  Task<absl::StatusOr<RevokeResult>> RevokeHere(std::string name,
+                                                Revocation kind);
   Task<void> RunRevoke(
-      std::string name,
+      std::string name, Revocation kind,
       std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise);
-  Task<absl::StatusOr<RevokeResult>> RevokeOnce(std::string name);
+  Task<absl::StatusOr<RevokeResult>> RevokeOnce(std::string name,
+                                                Revocation kind);
+  // Revokes tokens that came when the connection was revoked already.
+  Task<void> RevokeLate(store::Connection connection);
   Task<std::vector<store::RevocationItem>> TellProvider(
       store::Connection connection);
 

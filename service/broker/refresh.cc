@@ -48,11 +48,6 @@ std::string EndpointName(const oauth::Definition& definition,
   return url.ok() ? url->Origin() : std::string("an unknown place");
 }
 
-absl::Status ShuttingDown() {
-  return MakeError(Reason::kServerShuttingDown, "the server is shutting down",
-                   {}, absl::Seconds(1));
-}
-
 // What an earlier failure still forbids: nothing is sent before its time.
 absl::Status StillBackingOff(const Connection& connection, absl::Time now) {
   if (!connection.last_failure) return absl::OkStatus();
@@ -259,11 +254,9 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
       endpoint, IsFixed(*provider->definition) ? provider->record.name : "");
   if (!pass.ok()) co_return absl::StatusOr<Entry>(pass.status());
 
-  const AttemptRef attempt{.instance = options.instance,
-                           .attempt_id = HexEncode(d.random.Bytes(8)),
-                           .generation = connection.generation,
-                           .token = flight->token,
-                           .presented_digest = digest};
+  AttemptRef attempt{.instance = options.instance,
+                     .attempt_id = HexEncode(d.random.Bytes(8)),
+                     .token = flight->token};
   const BeginRefresh begin{.instance = options.instance,
                            .exclusive = d.store.exclusive(),
                            .attempt_id = attempt.attempt_id,
@@ -291,6 +284,7 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
     co_return std::nullopt;
   }
   connection = *std::move(begun->connection);
+  attempt.number = connection.attempts;
   // A process that stood still meanwhile may have lost the lease already: what
   // is sent must be answered for while we hold it.
   if (absl::FromChrono(std::chrono::steady_clock::now() - start) +

@@ -64,7 +64,7 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
     if (*landing != Landing::kCommit) {
       return absl::AbortedError("the attempt is no longer ours");
     }
-    CommitRefresh(tokens, schedule, rows);
+    CommitRefresh(attempt, tokens, schedule, rows);
     return absl::OkStatus();
   };
   auto committed = co_await d.store.Update(keys, change);
@@ -79,7 +79,7 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
     Rows provisional;
     provisional.now = d.clock.Now();
     provisional.connection = connection;
-    CommitRefresh(tokens, schedule, provisional);
+    CommitRefresh(attempt, tokens, schedule, provisional);
     provisional.connection->revision += 1;
     flight->landed->Set(Publish(*provisional.connection));
     committed = co_await CommitForSure(keys, change, connection.name);
@@ -88,8 +88,20 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
     committed = co_await CommitLate(keys, change, landing);
   }
   FaultPoint("refresh.after_commit");
+  if (*landing == Landing::kRevoked) {
+    // Nobody else knows these tokens, and the grant is to end.
+    auto current = co_await LoadFromStore(connection.name);
+    if (!flight->landed->is_set()) flight->landed->Set(current);
+    connection.tokens = tokens.tokens;
+    co_await RevokeLate(std::move(connection));
+    co_return current;
+  }
+  if (*landing == Landing::kDone) {
+    refreshes_ok.Add();
+    co_return co_await LoadFromStore(connection.name);
+  }
   if (!committed.ok()) {
-    // Taken over, revoked or deleted meanwhile: what the store has counts.
+    // Newer tokens are there, or it was deleted: what the store has counts.
     Log(LogLevel::kWarning,
         "tokens from the provider were not stored: the connection has "
         "changed meanwhile",
@@ -116,7 +128,8 @@ Task<absl::StatusOr<Rows>> Broker::Impl::CommitLate(
     co_await valetkey::SleepFor(kLatePoll * (0.5 + d.random.Unit()));
     committed = co_await d.store.Update(keys, change);
     // While the store is away, what was found last still holds.
-  } while (!committed.ok() && *landing != Landing::kLost);
+  } while (!committed.ok() &&
+           (*landing == Landing::kWait || *landing == Landing::kCommit));
   co_return committed;
 }
 

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
 #include "service/broker/broker_harness.h"
-#include "service/broker/rules.h"
 
 namespace valetkey::broker {
 namespace {
@@ -122,6 +121,25 @@ TEST(RefreshTest, SoftLimitRefreshesBehindTheCallersBack) {
   EXPECT_TRUE(BrokerHarness::Eventually(
       [&] { return Token(harness.GetToken(name)) == "pina_2"; }));
   EXPECT_EQ(harness.pinterest.refreshes, 1);
+}
+
+// Nobody but its caller thinks of a connection that was idle: the scheduler
+// does not have it.
+TEST(RefreshTest, ABackgroundRefreshThatCameToNothingIsTriedAgainOnUse) {
+  BrokerHarness harness;
+  const std::string name = harness.Connect();
+  harness.clock.Advance(absl::Minutes(50));
+  harness.pinterest.instead = {FakeHttpClient::Answer(503, "down")};
+  EXPECT_EQ(Token(harness.GetToken(name)), "pina_1");
+  ASSERT_TRUE(BrokerHarness::Eventually(
+      [&] { return harness.Stored(name).last_failure.has_value(); }));
+  harness.clock.Advance(absl::Seconds(29));
+  EXPECT_EQ(Token(harness.GetToken(name)), "pina_1");
+  EXPECT_EQ(harness.pinterest.refreshes, 1);
+  harness.clock.Advance(absl::Seconds(2));
+  EXPECT_EQ(Token(harness.GetToken(name)), "pina_1");
+  EXPECT_TRUE(BrokerHarness::Eventually(
+      [&] { return harness.Stored(name).generation == 2; }));
 }
 
 TEST(RefreshTest, TheSchedulerRenewsWithoutBeingAsked) {
@@ -367,203 +385,6 @@ TEST(RefreshTest, ADeadGrantStillServesItsLivingAccessToken) {
   harness.clock.Advance(absl::Hours(1));
   EXPECT_EQ(ReasonOf(harness.GetToken(name).status()),
             Reason::kReauthorizationRequired);
-}
-
-TEST(RefreshTest, AnotherReplicasLeaseIsWaitedFor) {
-  BrokerHarness harness;
-  harness.store.SetExclusive(false);
-  const std::string name = harness.Connect();
-  harness.clock.Advance(absl::Hours(2));
-  store::RowKeys keys;
-  keys.connection = name;
-  BeginRefresh other{.instance = "other",
-                     .attempt_id = "a-1",
-                     .generation = 1,
-                     .presented_digest = "x",
-                     .lease = absl::Minutes(1)};
-  ASSERT_TRUE(harness.store
-                  .UpdateNow(keys,
-                             [&](store::Rows& rows) {
-                               EXPECT_EQ(Begin(other, rows),
-                                         BeginOutcome::kBegun);
-                               return absl::OkStatus();
-                             })
-                  .ok());
-  GetTokenParameters parameters;
-  parameters.name = name;
-  EXPECT_EQ(ReasonOf(harness
-                         .Run(harness.broker->GetToken(
-                             parameters, absl::Now() + absl::Seconds(1)))
-                         .status()),
-            Reason::kProviderUnavailable);
-  EXPECT_EQ(harness.pinterest.refreshes, 0);
-  // The other one dies; its lease ends.
-  harness.clock.Advance(absl::Minutes(2));
-  EXPECT_EQ(Token(harness.GetToken(name)), "pina_2");
-}
-
-TEST(RefreshTest, ALateAnswerDoesNotOverwriteANewerOne) {
-  BrokerHarness harness;
-  harness.store.SetExclusive(false);
-  const std::string name = harness.Connect();
-  harness.http.Hold();
-  RefreshParameters parameters;
-  parameters.name = name;
-  auto caller = harness.Begin(
-      harness.broker->Refresh(parameters, absl::Now() + absl::Seconds(60)));
-  ASSERT_TRUE(harness.http.WaitForHeld(1, absl::Seconds(10)));
-  // Meanwhile its lease ends and another replica renews the connection.
-  harness.clock.Advance(absl::Minutes(5));
-  store::RowKeys keys;
-  keys.connection = name;
-  ASSERT_TRUE(harness.store
-                  .UpdateNow(keys,
-                             [&](store::Rows& rows) {
-                               rows.connection->lease = {.owner = "other",
-                                                         .attempt_id = "a"};
-                               rows.connection->generation = 2;
-                               rows.connection->tokens[0].refresh_digest =
-                                   "a newer one";
-                               return absl::OkStatus();
-                             })
-                  .ok());
-  harness.http.ReleaseAll();
-  (void)caller.get();
-  EXPECT_EQ(harness.Stored(name).generation, 2);
-  EXPECT_EQ(harness.Stored(name).lease.owner, "other");
-  EXPECT_EQ(harness.EventCount(EventType::kRefreshed), 0);
-}
-
-// A process that stood still for longer than its lease has tokens that another
-// replica, who presented the same secret again, was refused.
-TEST(RefreshTest, ALateAnswerIsKeptWhereNobodyHasABetterOne) {
-  BrokerHarness harness;
-  harness.store.SetExclusive(false);
-  const std::string name = harness.Connect();
-  harness.http.Hold();
-  RefreshParameters parameters;
-  parameters.name = name;
-  auto caller = harness.Begin(
-      harness.broker->Refresh(parameters, absl::Now() + absl::Seconds(60)));
-  ASSERT_TRUE(harness.http.WaitForHeld(1, absl::Seconds(10)));
-  harness.clock.Advance(absl::Minutes(5));
-  const std::string presented = harness.Stored(name).attempt.refresh_digest;
-  const BeginRefresh other{.instance = "other",
-                           .attempt_id = "a-1",
-                           .generation = 1,
-                           .presented_digest = presented,
-                           .lease = absl::Minutes(1)};
-  const auto update = [&](std::function<void(store::Rows&)> change) {
-    store::RowKeys keys;
-    keys.connection = name;
-    ASSERT_TRUE(harness.store
-                    .UpdateNow(keys,
-                               [&](store::Rows& rows) {
-                                 change(rows);
-                                 return absl::OkStatus();
-                               })
-                    .ok());
-  };
-  update([&](store::Rows& rows) {
-    EXPECT_EQ(Begin(other, rows), BeginOutcome::kBegun);
-  });
-  harness.http.ReleaseAll();
-  // While the other one is at it, its answer may be the newer one.
-  absl::SleepFor(absl::Seconds(1));
-  EXPECT_EQ(harness.Stored(name).generation, 1);
-  EXPECT_EQ(harness.Stored(name).lease.owner, "other");
-  update([&](store::Rows& rows) { RecordDeadGrant(presented, "gone", rows); });
-  EXPECT_EQ(Token(caller.get()), "pina_2");
-  EXPECT_EQ(harness.Stored(name).generation, 2);
-  EXPECT_EQ(harness.Stored(name).state, store::ConnectionState::kActive);
-  EXPECT_EQ(harness.pinterest.refreshes, 1);
-}
-
-// What a replica that is cut off cannot know is what others have revoked.
-TEST(MemoryTrustTest, MemoryIsUsedOnlyWhileItIsKnownToBeCurrent) {
-  BrokerHarness harness(
-      [](BrokerOptions& o) { o.coherence_bound = absl::Seconds(2); });
-  const std::string name = harness.Connect();
-  harness.store.SetExclusive(false);
-  harness.Restart();
-  EXPECT_EQ(Token(harness.GetToken(name)), "pina_1");
-  GetTokenParameters parameters;
-  parameters.name = name;
-  EXPECT_FALSE(harness.broker->TryGetToken(parameters).has_value());
-  EXPECT_FALSE(harness.broker->status().memory_current);
-  const auto now = std::chrono::steady_clock::now();
-  harness.broker->ConfirmMemory(now - std::chrono::seconds(3));
-  EXPECT_FALSE(harness.broker->TryGetToken(parameters).has_value());
-  harness.broker->ConfirmMemory(std::chrono::steady_clock::now());
-  EXPECT_TRUE(harness.broker->TryGetToken(parameters).has_value());
-  absl::SleepFor(absl::Seconds(2.1));
-  EXPECT_FALSE(harness.broker->TryGetToken(parameters).has_value());
-  // While the store is away as well, nothing is given out.
-  harness.store.SetDown(true);
-  EXPECT_EQ(ReasonOf(harness.GetToken(name).status()),
-            Reason::kStoreUnavailable);
-}
-
-TEST(RefreshTest, ARefreshOfWhatAnotherReplicaRevokesSaysSo) {
-  BrokerHarness harness;
-  harness.store.SetExclusive(false);
-  const std::string name = harness.Connect();
-  harness.http.Hold();
-  RefreshParameters parameters;
-  parameters.name = name;
-  auto caller = harness.Begin(
-      harness.broker->Refresh(parameters, absl::Now() + absl::Seconds(60)));
-  ASSERT_TRUE(harness.http.WaitForHeld(1, absl::Seconds(10)));
-  store::RowKeys keys;
-  keys.connection = name;
-  ASSERT_TRUE(harness.store
-                  .UpdateNow(keys,
-                             [&](store::Rows& rows) {
-                               BeginRevocation(absl::Minutes(1), rows);
-                               FinishRevocation(rows.connection->generation, {},
-                                                rows);
-                               return absl::OkStatus();
-                             })
-                  .ok());
-  harness.http.ReleaseAll();
-  EXPECT_EQ(ReasonOf(caller.get().status()), Reason::kConnectionRevoked);
-}
-
-TEST(RefreshTest, LeasesAreNotTakenOverJustAfterTheStoreWasAway) {
-  BrokerHarness harness(
-      [](BrokerOptions& options) { options.settle = absl::Seconds(2); });
-  harness.store.SetExclusive(false);
-  const std::string name = harness.Connect();
-  const auto begin = [&] {
-    store::RowKeys keys;
-    keys.connection = name;
-    const BeginRefresh other{.instance = "other",
-                             .attempt_id = "a-1",
-                             .generation = 1,
-                             .presented_digest = "x",
-                             .lease = absl::Minutes(1)};
-    ASSERT_TRUE(harness.store
-                    .UpdateNow(keys,
-                               [&](store::Rows& rows) {
-                                 EXPECT_EQ(Begin(other, rows),
-                                           BeginOutcome::kBegun);
-                                 return absl::OkStatus();
-                               })
-                    .ok());
-  };
-  begin();
-  harness.clock.Advance(absl::Hours(2));
-  absl::SleepFor(absl::Seconds(2));
-  harness.store.SetDown(true);
-  EXPECT_FALSE(harness.GetToken(name).ok());
-  harness.store.SetDown(false);
-  const absl::Time start = absl::Now();
-  GetTokenParameters parameters;
-  parameters.name = name;
-  EXPECT_EQ(Token(harness.Run(harness.broker->GetToken(
-                parameters, absl::Now() + absl::Seconds(30)))),
-            "pina_2");
-  EXPECT_GE(absl::Now() - start, absl::Seconds(1.5));
 }
 
 TEST(RefreshTest, ShutdownWaitsForAFlightThatMayHaveRotated) {

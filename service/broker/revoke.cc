@@ -2,6 +2,7 @@
 // told; then our copy is destroyed. A server that dies in between finishes it
 // after its restart.
 
+#include <algorithm>
 #include <utility>
 
 #include "service/base/fault_point.h"
@@ -14,6 +15,9 @@ namespace {
 using store::Connection;
 using store::RevocationItem;
 using store::Rows;
+
+// How often the provider is told of tokens that came too late; half a minute.
+constexpr int kLateTries = 6;
 
 // The numbers of valetkey.v1.RevocationResult, which the record keeps.
 int ResultNumber(oauth::RevokeOutcome outcome) {
@@ -40,46 +44,57 @@ RevocationItem ItemOf(const oauth::RevokeStep& step,
 
 }  // namespace
 
-Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeHere(std::string name) {
+Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeHere(std::string name,
+                                                            Revocation kind) {
   Cell& cell = CellOf(name);
-  std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise;
-  if (const auto it = cell.revocations.find(name);
-      it != cell.revocations.end()) {
-    promise = it->second;
-  } else {
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    promise = std::make_shared<Promise<absl::StatusOr<RevokeResult>>>(executor);
-    cell.revocations.emplace(name, promise);
-    if (!flights.SpawnUncancelled(executor, "revoke",
-                                  RunRevoke(name, promise))) {
-      cell.revocations.erase(name);
-      co_return MakeError(Reason::kServerShuttingDown,
-                          "the server is shutting down", {}, absl::Seconds(1));
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  for (;;) {
+    std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise;
+    const auto it = cell.revocations.find(name);
+    const bool joined = it != cell.revocations.end();
+    if (joined) {
+      promise = it->second;
+    } else {
+      promise =
+          std::make_shared<Promise<absl::StatusOr<RevokeResult>>>(executor);
+      cell.revocations.emplace(name, promise);
+      if (!flights.SpawnUncancelled(executor, "revoke",
+                                    RunRevoke(name, kind, promise))) {
+        cell.revocations.erase(name);
+        co_return ShuttingDown();
+      }
     }
+    if (!co_await WaitFor(promise, absl::InfiniteDuration())) {
+      co_return ShuttingDown();
+    }
+    const absl::StatusOr<RevokeResult> result = promise->value();
+    // One that was under way may have been about another grant than the one
+    // that this call found: it counts if it ended with the row revoked.
+    if (!joined || (result.ok() && !result->superseded)) co_return result;
   }
-  if (!co_await WaitFor(promise, absl::InfiniteDuration())) {
-    co_return MakeError(Reason::kServerShuttingDown,
-                        "the server is shutting down", {}, absl::Seconds(1));
-  }
-  co_return promise->value();
 }
 
 Task<void> Broker::Impl::RunRevoke(
-    std::string name,
+    std::string name, Revocation kind,
     std::shared_ptr<Promise<absl::StatusOr<RevokeResult>>> promise) {
-  auto result = co_await RevokeOnce(name);
+  auto result = co_await RevokeOnce(name, kind);
   CellOf(name).revocations.erase(name);
   promise->Set(std::move(result));
 }
 
-Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeOnce(std::string name) {
+Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeOnce(std::string name,
+                                                            Revocation kind) {
   store::RowKeys keys;
   keys.connection = name;
   const absl::Duration again = options.lease;
-  auto begun = co_await d.store.Update(keys, [name, again](Rows& rows) {
+  auto begun = co_await d.store.Update(keys, [name, again, kind](Rows& rows) {
     if (!rows.connection) {
       return MakeError(Reason::kConnectionNotFound,
                        "there is no such connection", {{"connection", name}});
+    }
+    if (kind == Revocation::kLeftOver &&
+        rows.connection->state != store::ConnectionState::kRevoking) {
+      return absl::AbortedError("nothing is left of it");
     }
     BeginRevocation(again, rows);
     return absl::OkStatus();
@@ -100,20 +115,31 @@ Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeOnce(std::string name) {
                      options.http_timeout + absl::Seconds(5));
     auto read = co_await d.store.GetConnection(name);
     if (read.ok() && *read) connection = **std::move(read);
+    if (connection.state == store::ConnectionState::kRevoked) {
+      co_return RevokeResult{.items = connection.revocation,
+                             .copy_destroyed = true};
+    }
+    // At many providers to revoke what the person has just replaced would end
+    // the new grant as well.
+    if (connection.state != store::ConnectionState::kRevoking) {
+      co_return RevokeResult{.copy_destroyed = true, .superseded = true};
+    }
   }
   RevokeResult result;
   result.items = co_await TellProvider(connection);
-  const std::int64_t generation = connection.generation;
   auto finished = co_await d.store.Update(
-      keys, [generation, items = result.items](Rows& rows) {
+      keys, [told = std::move(connection), items = result.items](Rows& rows) {
         if (!rows.connection) return absl::AbortedError("gone");
-        FinishRevocation(generation, items, rows);
+        FinishRevocation(told, items, rows);
         return absl::OkStatus();
       });
   FaultPoint("revoke.after_finish");
   if (finished.ok()) {
-    result.copy_destroyed =
-        finished->connection->state == store::ConnectionState::kRevoked;
+    // REVOKING: newer tokens came meanwhile; the scheduler goes on with them.
+    const store::ConnectionState state = finished->connection->state;
+    result.copy_destroyed = state != store::ConnectionState::kRevoking;
+    result.superseded =
+        result.copy_destroyed && state != store::ConnectionState::kRevoked;
     (void)Publish(*finished->connection);
   } else {
     // Deleted meanwhile is destroyed too; a store that is down is tried again
@@ -124,6 +150,21 @@ Task<absl::StatusOr<RevokeResult>> Broker::Impl::RevokeOnce(std::string name) {
   Log(LogLevel::kInfo, "connection revoked",
       {{"connection", name}, {"copy_destroyed", result.copy_destroyed}});
   co_return result;
+}
+
+Task<void> Broker::Impl::RevokeLate(Connection connection) {
+  for (int count = 1;; ++count) {
+    const std::vector<RevocationItem> items = co_await TellProvider(connection);
+    const bool failed =
+        std::any_of(items.begin(), items.end(), [](const RevocationItem& item) {
+          return item.result == ResultNumber(oauth::RevokeOutcome::kFailed);
+        });
+    Log(failed ? LogLevel::kWarning : LogLevel::kInfo,
+        "the provider was told to revoke tokens that came after the revocation",
+        {{"connection", connection.name}, {"failed", failed}});
+    if (!failed || closing || count == kLateTries) co_return;
+    co_await valetkey::SleepFor(Backoff(count, d.random.Unit()));
+  }
 }
 
 Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(

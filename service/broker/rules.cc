@@ -1,7 +1,6 @@
 #include "service/broker/rules.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace valetkey::broker {
@@ -17,12 +16,6 @@ using store::TokenRecord;
 void EndAttempt(Connection& connection) {
   connection.lease = {};
   connection.attempt = {};
-}
-
-void TakeEarlier(std::optional<absl::Time> candidate,
-                 std::optional<absl::Time>& earliest) {
-  if (!candidate) return;
-  if (!earliest || *candidate < *earliest) earliest = candidate;
 }
 
 // How much later a refresh token must die than before for its life to count
@@ -47,23 +40,6 @@ std::vector<std::string> ScopesOf(const Connection& connection) {
   return scopes;
 }
 
-// When EXPIRING is due: the notice before a refresh token dies, or the last
-// quarter of its life where it lives so short that the notice would be always.
-std::optional<absl::Time> NoticeTime(const Connection& connection,
-                                     absl::Duration notice) {
-  std::optional<absl::Time> earliest;
-  for (const TokenRecord& token : connection.tokens) {
-    if (!token.refresh_expire_time) continue;
-    absl::Duration before = notice;
-    if (token.refresh_issue_time) {
-      before = std::min(
-          before, (*token.refresh_expire_time - *token.refresh_issue_time) / 4);
-    }
-    TakeEarlier(*token.refresh_expire_time - before, earliest);
-  }
-  return earliest;
-}
-
 }  // namespace
 
 BeginOutcome Begin(const BeginRefresh& begin, Rows& rows) {
@@ -85,6 +61,7 @@ BeginOutcome Begin(const BeginRefresh& begin, Rows& rows) {
       connection.attempt.refresh_digest == begin.presented_digest &&
       !connection.attempt.id.empty();
   const int unknown = unanswered ? connection.attempt.unknown_outcomes + 1 : 0;
+  connection.attempts += 1;
   connection.lease = {.owner = begin.instance,
                       .attempt_id = begin.attempt_id,
                       .expire_time = rows.now + begin.lease};
@@ -116,13 +93,10 @@ Landing LandingOf(const AttemptRef& attempt, const Rows& rows) {
   if (!rows.connection) return Landing::kLost;
   const Connection& connection = *rows.connection;
   if (Owns(attempt, connection)) return Landing::kCommit;
+  if (connection.state == ConnectionState::kRevoked) return Landing::kRevoked;
   const TokenRecord* held = FindToken(connection, attempt.token);
-  if (held == nullptr) return Landing::kLost;
-  // Where an access token is what was presented, the row has no digest of it.
-  const bool same = held->refresh_digest.empty()
-                        ? connection.generation == attempt.generation
-                        : held->refresh_digest == attempt.presented_digest;
-  if (!same) return Landing::kLost;
+  if (held == nullptr || held->attempt > attempt.number) return Landing::kLost;
+  if (held->attempt == attempt.number) return Landing::kDone;
   const bool leased = !connection.lease.owner.empty() &&
                       connection.lease.expire_time > rows.now;
   return leased ? Landing::kWait : Landing::kCommit;
@@ -154,8 +128,10 @@ absl::Status Connect(const NewTokens& tokens,
     if (!value.empty()) connection.metadata[key] = value;
   }
   connection.tokens = tokens.tokens;
+  connection.attempts += 1;
   for (TokenRecord& token : connection.tokens) {
     token.refresh_issue_time = rows.now;
+    token.attempt = connection.attempts;
   }
   connection.requested_scopes = consent.scopes;
   connection.scopes = ScopesOf(connection);
@@ -179,12 +155,13 @@ absl::Status Connect(const NewTokens& tokens,
   return absl::OkStatus();
 }
 
-void CommitRefresh(const NewTokens& tokens, const Schedule& schedule,
-                   Rows& rows) {
+void CommitRefresh(const AttemptRef& attempt, const NewTokens& tokens,
+                   const Schedule& schedule, Rows& rows) {
   Connection& connection = *rows.connection;
   const std::optional<absl::Time> expiry = RefreshExpiry(connection);
   for (TokenRecord token : tokens.tokens) {
     token.refresh_issue_time = rows.now;
+    token.attempt = attempt.number;
     auto it = std::find_if(
         connection.tokens.begin(), connection.tokens.end(),
         [&](const TokenRecord& held) { return held.name == token.name; });
@@ -192,6 +169,7 @@ void CommitRefresh(const NewTokens& tokens, const Schedule& schedule,
       connection.tokens.push_back(std::move(token));
       continue;
     }
+    if (it->attempt > token.attempt) continue;
     if (!Prolonged(it->refresh_expire_time, token.refresh_expire_time)) {
       token.refresh_issue_time = it->refresh_issue_time;
     }
@@ -203,7 +181,6 @@ void CommitRefresh(const NewTokens& tokens, const Schedule& schedule,
   for (const auto& [key, value] : tokens.metadata) {
     if (!value.empty()) connection.metadata[key] = value;
   }
-  connection.generation += 1;
   connection.last_refresh_time = rows.now;
   connection.update_time = rows.now;
   connection.last_failure.reset();
@@ -219,6 +196,7 @@ void CommitRefresh(const NewTokens& tokens, const Schedule& schedule,
     return;
   }
   connection.state = ConnectionState::kActive;
+  connection.generation += 1;
   Reschedule(schedule, rows.now, connection);
   rows.events.push_back(EventOf(EventType::kRefreshed, connection));
 }
@@ -238,7 +216,15 @@ void RecordFailure(const RefreshFailure& failure, const Schedule& schedule,
                              .retry_time = rows.now + failure.retry_after};
   connection.update_time = rows.now;
   connection.lease = {};
-  if (!failure.outcome_unknown) connection.attempt = {};
+  if (!failure.outcome_unknown) {
+    if (connection.attempt.unknown_outcomes == 0) {
+      connection.attempt = {};
+    } else {
+      // This one was answered, one before it was not: Begin counts what is
+      // left here as that one.
+      connection.attempt.unknown_outcomes -= 1;
+    }
+  }
   AnnounceExpiring(schedule, rows);
   Reschedule(schedule, rows.now, connection);
   if (news && connection.state == ConnectionState::kActive) {
@@ -283,11 +269,12 @@ bool BeginRevocation(absl::Duration retry_after, Rows& rows) {
   return true;
 }
 
-void FinishRevocation(std::int64_t generation,
+void FinishRevocation(const Connection& told,
                       std::vector<store::RevocationItem> items, Rows& rows) {
   Connection& connection = *rows.connection;
   if (connection.state != ConnectionState::kRevoking ||
-      connection.generation != generation) {
+      connection.generation != told.generation ||
+      connection.tokens != told.tokens) {
     return;
   }
   connection.state = ConnectionState::kRevoked;
@@ -296,79 +283,6 @@ void FinishRevocation(std::int64_t generation,
   connection.update_time = rows.now;
   connection.due_time.reset();
   EndAttempt(connection);
-}
-
-bool IsIdle(const Connection& connection, const Schedule& schedule,
-            absl::Time now) {
-  absl::Time used = connection.create_time;
-  if (connection.last_use_time)
-    used = std::max(used, *connection.last_use_time);
-  if (schedule.last_use) used = std::max(used, *schedule.last_use);
-  return now - used > schedule.idle_after;
-}
-
-void Reschedule(const Schedule& schedule, absl::Time now,
-                Connection& connection) {
-  if (connection.state == ConnectionState::kRevoking) return;
-  connection.due_time.reset();
-  if (connection.state != ConnectionState::kActive) return;
-  if (schedule.last_use && (!connection.last_use_time ||
-                            *schedule.last_use > *connection.last_use_time)) {
-    connection.last_use_time = schedule.last_use;
-  }
-  std::optional<absl::Time> due;
-  if (!IsIdle(connection, schedule, now)) {
-    for (const TokenRecord& token : connection.tokens) {
-      TakeEarlier(token.due_time, due);
-    }
-  }
-  TakeEarlier(schedule.keep_alive, due);
-  // A request that nobody has answered for is repeated as soon as may be, and
-  // for an idle connection too: the provider may hold out the new pair for a
-  // short time only.
-  if (!connection.attempt.id.empty() &&
-      FindToken(connection, connection.attempt.token) != nullptr) {
-    TakeEarlier(now, due);
-    if (!connection.lease.owner.empty()) {
-      due = std::max(*due, connection.lease.expire_time);
-    }
-  }
-  // After a failure nothing happens before its time, whatever is overdue.
-  if (due && connection.last_failure) {
-    due = std::max(*due, connection.last_failure->retry_time);
-  }
-  if (!connection.expiring_announced) {
-    TakeEarlier(NoticeTime(connection, schedule.expiring_notice), due);
-  }
-  connection.due_time = due;
-}
-
-void AnnounceExpiring(const Schedule& schedule, Rows& rows) {
-  Connection& connection = *rows.connection;
-  const std::optional<absl::Time> notice =
-      NoticeTime(connection, schedule.expiring_notice);
-  if (connection.state != ConnectionState::kActive || !notice ||
-      connection.expiring_announced || rows.now < *notice) {
-    return;
-  }
-  connection.expiring_announced = true;
-  connection.update_time = rows.now;
-  rows.events.push_back(EventOf(EventType::kExpiring, connection));
-}
-
-absl::Duration Backoff(int count, double unit) {
-  const int doublings = std::clamp(count - 1, 0, 16);
-  const absl::Duration base =
-      std::min(absl::Seconds(1) * std::ldexp(1.0, doublings), absl::Minutes(5));
-  return base * (1.0 + 0.25 * unit);
-}
-
-std::optional<absl::Time> RefreshExpiry(const Connection& connection) {
-  std::optional<absl::Time> earliest;
-  for (const TokenRecord& token : connection.tokens) {
-    TakeEarlier(token.refresh_expire_time, earliest);
-  }
-  return earliest;
 }
 
 const TokenRecord* FindToken(const Connection& connection,

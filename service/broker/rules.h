@@ -76,9 +76,8 @@ BeginOutcome Begin(const BeginRefresh& begin, store::Rows& rows);
 struct AttemptRef {
   std::string instance;
   std::string attempt_id;
-  std::int64_t generation = 0;
-  std::string token;             // which TokenRecord
-  std::string presented_digest;  // SHA-256 of what was sent
+  std::int64_t number = 0;  // Connection::attempts, as Begin left it
+  std::string token;        // which TokenRecord
 };
 // Whether the attempt is still ours to answer for. False after another
 // replica took over, or when the tokens changed underneath.
@@ -90,22 +89,24 @@ bool ExtendLease(const AttemptRef& attempt, absl::Duration lease,
 
 // What may be done with tokens that the provider gave for an attempt. They may
 // be all that is left of the grant, so that they are thrown away only when the
-// row has newer ones.
+// row has those of a later attempt.
 enum class Landing {
   kCommit,
   // Another replica took over and presents the same secret: if it gets tokens,
   // those are the newer ones; if not, ours are the ones to keep.
   kWait,
-  kLost,  // what the attempt presented is no longer what the row holds
+  kDone,     // they are there: an update whose outcome was unknown succeeded
+  kLost,     // the row has newer tokens, or is gone
+  kRevoked,  // the connection was revoked: these are to be revoked, too
 };
 Landing LandingOf(const AttemptRef& attempt, const store::Rows& rows);
 
-// Commits tokens: each replaces the record of its name, the others stay;
-// generation + 1, attempt, lease and failure cleared, the
+// Commits tokens: each replaces the record of its name unless that is newer,
+// the others stay; generation + 1, attempt, lease and failure cleared, the
 // event REFRESHED. On a connection that is being revoked the tokens are kept
-// for the revocation, and the state stays.
-void CommitRefresh(const NewTokens& tokens, const Schedule& schedule,
-                   store::Rows& rows);
+// for the revocation, and state and generation stay.
+void CommitRefresh(const AttemptRef& attempt, const NewTokens& tokens,
+                   const Schedule& schedule, store::Rows& rows);
 
 struct RefreshFailure {
   Reason reason = Reason::kProviderUnavailable;
@@ -116,7 +117,8 @@ struct RefreshFailure {
   bool outcome_unknown = false;
 };
 // Records a failure that leaves the grant alive; the event REFRESH_FAILED at
-// the first failure and whenever the reason changes.
+// the first failure and whenever the reason changes. The attempt record is
+// cleared once nothing that was sent with its digest is unanswered.
 void RecordFailure(const RefreshFailure& failure, const Schedule& schedule,
                    store::Rows& rows);
 
@@ -131,8 +133,9 @@ void RecordDeadGrant(absl::string_view presented_digest,
 // Step one: from here on no token is given out. The event REVOKED. Returns
 // false, and changes nothing, if it was revoked before.
 bool BeginRevocation(absl::Duration retry_after, store::Rows& rows);
-// Step two: destroys our copy. Does nothing if a new consent came between.
-void FinishRevocation(std::int64_t generation,
+// Step two: destroys our copy. Does nothing unless the row is still what the
+// provider was told of: a new consent may have come between, or newer tokens.
+void FinishRevocation(const store::Connection& told,
                       std::vector<store::RevocationItem> items,
                       store::Rows& rows);
 

@@ -62,6 +62,42 @@ inline NewTokens TokensAt(absl::Time issued) {
   return tokens;
 }
 
+inline BeginRefresh BeginOf(const store::Connection& connection,
+                            const std::string& instance = "one",
+                            const std::string& attempt = "attempt-1") {
+  return {.instance = instance,
+          .attempt_id = attempt,
+          .token = "",
+          .generation = connection.generation,
+          .presented_digest = connection.tokens[0].refresh_digest,
+          .lease = absl::Seconds(60)};
+}
+
+// As its owner knows it after Begin.
+inline AttemptRef RefOf(const BeginRefresh& begin, const store::Rows& rows) {
+  return {.instance = begin.instance,
+          .attempt_id = begin.attempt_id,
+          .number = rows.connection ? rows.connection->attempts : 0,
+          .token = begin.token};
+}
+
+inline store::Rows ConsentRows(bool reauthorize) {
+  store::Rows rows;
+  rows.now = kNow;
+  store::Authorization& consent = rows.authorization.emplace();
+  consent.name = "hash";
+  consent.application = kApplication;
+  consent.provider = kProvider;
+  consent.connection = kName;
+  consent.reauthorize = reauthorize;
+  consent.subject = "u-1";
+  consent.labels = {{"team", "b"}};
+  consent.scopes = {"pins:read", "pins:write"};
+  consent.verifier_sealed = "sealed";
+  consent.status = store::AuthorizationStatus::kExchanging;
+  return rows;
+}
+
 inline std::vector<store::EventType> Types(
     const std::vector<store::Event>& events) {
   std::vector<store::EventType> types;

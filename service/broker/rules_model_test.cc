@@ -34,6 +34,7 @@ const char* const kTokens[] = {"", "user"};
 
 struct Flight {
   BeginRefresh begin;
+  std::int64_t number = 0;
   absl::Time lease_end;
   // Whether a consent or a revocation has taken the claim away, which the
   // replica does not know.
@@ -42,7 +43,8 @@ struct Flight {
   AttemptRef Ref() const {
     return {.instance = begin.instance,
             .attempt_id = begin.attempt_id,
-            .generation = begin.generation};
+            .number = number,
+            .token = begin.token};
   }
 };
 
@@ -50,7 +52,7 @@ struct Replica {
   std::string instance;
   Connection view;
   std::optional<Flight> flight;
-  std::optional<std::int64_t> revoking;  // the generation it told the provider
+  std::optional<Connection> revoking;  // what it told the provider of
 };
 
 class Model {
@@ -67,6 +69,7 @@ class Model {
     const Rows before = rows_;
     rows_.events.clear();
     consented_ = false;
+    committed_ = false;
     switch (random_() % 16) {
       case 0:
       case 1:
@@ -205,7 +208,10 @@ class Model {
             : before.attempt.unknown_outcomes + 1;
     ASSERT_EQ(row().attempt.unknown_outcomes, unknown);
     ASSERT_EQ(row().state, ConnectionState::kActive);
-    replica.flight = Flight{.begin = begin, .lease_end = rows_.now + kLease};
+    ASSERT_EQ(row().attempts, before.attempts + 1);
+    replica.flight = Flight{.begin = begin,
+                            .number = row().attempts,
+                            .lease_end = rows_.now + kLease};
     owner_ = begin.attempt_id;
   }
 
@@ -221,19 +227,48 @@ class Model {
   }
 
   void CommitBy(Replica& replica) {
-    if (!replica.flight || !LandBy(replica)) return;
+    if (!replica.flight) return;
+    const AttemptRef attempt = replica.flight->Ref();
+    const bool owns = Owns(attempt, row());
+    ASSERT_EQ(owns, owner_ == attempt.attempt_id);
+    const Landing landing = LandingOf(attempt, rows_);
+    if (owns) ASSERT_EQ(landing, Landing::kCommit);
+    const TokenRecord* held = FindToken(row(), attempt.token);
+    if (landing == Landing::kWait) {
+      // It will be asked again; or dies, with the tokens.
+      ++counts_["waited"];
+      return;
+    }
+    replica.flight.reset();
+    if (landing != Landing::kCommit) {
+      // Thrown away only if the row has something newer, or wants nothing.
+      if (landing == Landing::kRevoked) {
+        ASSERT_EQ(row().state, ConnectionState::kRevoked);
+        ++counts_["revoked late"];
+      } else {
+        ASSERT_EQ(landing, Landing::kLost);
+        ASSERT_TRUE(held == nullptr || held->attempt > attempt.number);
+        ++counts_["refused"];
+      }
+      return;
+    }
     const ConnectionState state = row().state;
     const std::int64_t generation = row().generation;
-    const NewTokens tokens = Fresh(replica.flight->begin.token);
-    CommitRefresh(tokens, NewSchedule(), rows_);
-    ASSERT_EQ(row().generation, generation + 1);
-    ASSERT_EQ(row().state, state);
-    ASSERT_EQ(FindToken(row(), replica.flight->begin.token)->access_sealed,
+    ASSERT_LT(held->attempt, attempt.number);
+    const NewTokens tokens = Fresh(attempt.token);
+    CommitRefresh(attempt, tokens, NewSchedule(), rows_);
+    const bool revoking = state == ConnectionState::kRevoking;
+    ASSERT_EQ(row().generation, generation + (revoking ? 0 : 1));
+    ASSERT_EQ(row().state, revoking ? state : ConnectionState::kActive);
+    ASSERT_EQ(FindToken(row(), attempt.token)->access_sealed,
               tokens.tokens[0].access_sealed);
+    ASSERT_EQ(LandingOf(attempt, rows_), Landing::kDone);
     ASSERT_FALSE(row().last_failure.has_value());
-    EndBy(replica);
-    ++counts_[state == ConnectionState::kActive ? "committed"
-                                                : "committed for revocation"];
+    owner_.reset();
+    committed_ = true;
+    ASSERT_TRUE(row().lease.owner.empty());
+    if (!owns) ++counts_["committed late"];
+    ++counts_[revoking ? "committed for revocation" : "committed"];
   }
 
   void FailBy(Replica& replica) {
@@ -243,8 +278,10 @@ class Model {
                                      : Reason::kProviderThrottled,
         .retry_after = absl::Seconds(static_cast<int>(random_() % 400)),
         .outcome_unknown = random_() % 2 == 0};
+    const int unknown = row().attempt.unknown_outcomes;
     RecordFailure(failure, NewSchedule(), rows_);
-    ASSERT_EQ(row().attempt.id.empty(), !failure.outcome_unknown);
+    ASSERT_EQ(row().attempt.id.empty(),
+              !failure.outcome_unknown && unknown == 0);
     EndBy(replica);
     ++counts_["failed"];
   }
@@ -278,7 +315,7 @@ class Model {
     const ConnectionState state = row().state;
     const bool begun = BeginRevocation(kLease, rows_);
     ASSERT_EQ(begun, state != ConnectionState::kRevoked);
-    if (begun) replica.revoking = row().generation;
+    if (begun) replica.revoking = row();
     ++counts_["revoked"];
   }
 
@@ -287,7 +324,8 @@ class Model {
     const Connection before = row();
     FinishRevocation(*replica.revoking, {}, rows_);
     const bool due = before.state == ConnectionState::kRevoking &&
-                     before.generation == *replica.revoking;
+                     before.generation == replica.revoking->generation &&
+                     before.tokens == replica.revoking->tokens;
     if (due) {
       ASSERT_EQ(row().state, ConnectionState::kRevoked);
       owner_.reset();
@@ -310,7 +348,11 @@ class Model {
     ASSERT_GE(connection.generation, before.connection->generation);
     const ConnectionState was = before.connection->state;
     const ConnectionState is = connection.state;
-    if (is == ConnectionState::kActive && was != is) ASSERT_TRUE(consented_);
+    if (is == ConnectionState::kActive && was != is) {
+      ASSERT_TRUE(
+          consented_ ||
+          (committed_ && was == ConnectionState::kReauthorizationRequired));
+    }
     if (was == ConnectionState::kRevoked) {
       ASSERT_TRUE(is == was || consented_);
     }
@@ -368,8 +410,7 @@ class Model {
       ++counts_[absl::StrCat("event ", EventTypeName(event.type))];
     }
     // Whoever counts on events to forget tokens misses none of them.
-    if (row().generation > before.connection->generation &&
-        row().state != ConnectionState::kRevoking) {
+    if (row().generation > before.connection->generation) {
       ASSERT_FALSE(rows_.events.empty());
     }
     if (row().state == ConnectionState::kRevoking &&
@@ -390,6 +431,7 @@ class Model {
   // The attempt whose outcome may be written.
   std::optional<std::string> owner_;
   bool consented_ = false;
+  bool committed_ = false;
   std::map<std::string, int> counts_;
 };
 
@@ -417,7 +459,10 @@ TEST(RulesModelTest, RandomOrders) {
                            "leased",
                            "taken over",
                            "refused",
+                           "waited",
                            "committed",
+                           "committed late",
+                           "revoked late",
                            "committed for revocation",
                            "failed",
                            "dead",

@@ -167,7 +167,7 @@ TEST(AnnounceExpiringTest, InTimeThoughAccessTokensAreRenewed) {
     if (!rows.events.empty()) announced.push_back(rows.now);
     NewTokens tokens = TokensAt(rows.now);
     tokens.tokens[0].refresh_expire_time = death + absl::Seconds(hour % 3 - 1);
-    CommitRefresh(tokens, DaySchedule(), rows);
+    CommitRefresh({.number = 1}, tokens, DaySchedule(), rows);
   }
   ASSERT_EQ(announced.size(), 1u);
   EXPECT_GE(announced[0], death - absl::Hours(7 * 24) - absl::Seconds(1));
@@ -185,7 +185,7 @@ TEST(AnnounceExpiringTest, NotWhileALifeIsProlonged) {
     EXPECT_THAT(rows.events, IsEmpty());
     NewTokens tokens = TokensAt(rows.now);
     tokens.tokens[0].refresh_expire_time = rows.now + absl::Hours(24);
-    CommitRefresh(tokens, DaySchedule(), rows);
+    CommitRefresh({.number = 1}, tokens, DaySchedule(), rows);
   }
   rows.events.clear();
   rows.now += absl::Hours(18);
@@ -194,7 +194,7 @@ TEST(AnnounceExpiringTest, NotWhileALifeIsProlonged) {
   // A refresh at last: the next end is another one.
   NewTokens tokens = TokensAt(rows.now);
   tokens.tokens[0].refresh_expire_time = rows.now + absl::Hours(24);
-  CommitRefresh(tokens, DaySchedule(), rows);
+  CommitRefresh({.number = 1}, tokens, DaySchedule(), rows);
   EXPECT_FALSE(rows.connection->expiring_announced);
 }
 

@@ -21,41 +21,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-BeginRefresh BeginOf(const Connection& connection,
-                     const std::string& instance = "one",
-                     const std::string& attempt = "attempt-1") {
-  return {.instance = instance,
-          .attempt_id = attempt,
-          .token = "",
-          .generation = connection.generation,
-          .presented_digest = connection.tokens[0].refresh_digest,
-          .lease = absl::Seconds(60)};
-}
-
-AttemptRef RefOf(const BeginRefresh& begin) {
-  return {.instance = begin.instance,
-          .attempt_id = begin.attempt_id,
-          .generation = begin.generation};
-}
-
 // --- Connect ---
-
-Rows ConsentRows(bool reauthorize) {
-  Rows rows;
-  rows.now = kNow;
-  store::Authorization& consent = rows.authorization.emplace();
-  consent.name = "hash";
-  consent.application = kApplication;
-  consent.provider = kProvider;
-  consent.connection = kName;
-  consent.reauthorize = reauthorize;
-  consent.subject = "u-1";
-  consent.labels = {{"team", "b"}};
-  consent.scopes = {"pins:read", "pins:write"};
-  consent.verifier_sealed = "sealed";
-  consent.status = store::AuthorizationStatus::kExchanging;
-  return rows;
-}
 
 TEST(ConnectTest, MakesAConnection) {
   Rows rows = ConsentRows(false);
@@ -140,182 +106,6 @@ TEST(ConnectTest, DoesNotBringBackADeletedOne) {
   EXPECT_THAT(rows.events, IsEmpty());
 }
 
-// --- Begin, Owns ---
-
-struct BeginCase {
-  std::string name;
-  std::string owner;    // of the lease that is there
-  absl::Duration left;  // of it
-  bool exclusive = false;
-  BeginOutcome outcome;
-};
-
-TEST(LandingTest, WhatBecomesOfTokensThatComeLate) {
-  Rows rows = ActiveRows();
-  Connection& connection = *rows.connection;
-  const std::string digest = connection.tokens[0].refresh_digest;
-  ASSERT_FALSE(digest.empty());
-  const AttemptRef late{.instance = "one",
-                        .attempt_id = "attempt-1",
-                        .generation = connection.generation,
-                        .token = "",
-                        .presented_digest = digest};
-  connection.lease = {.owner = "one",
-                      .attempt_id = "attempt-1",
-                      .expire_time = rows.now - absl::Seconds(1)};
-  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);  // nobody took over
-  connection.lease = {.owner = "two",
-                      .attempt_id = "attempt-2",
-                      .expire_time = rows.now + absl::Seconds(1)};
-  EXPECT_EQ(LandingOf(late, rows), Landing::kWait);
-  connection.lease.expire_time = rows.now;  // it died
-  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
-  connection.lease = {};  // it failed
-  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
-  // Another of the grant's tokens was renewed meanwhile.
-  connection.generation += 1;
-  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
-  connection.tokens[0].refresh_digest = "another";
-  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
-  // What is refreshed by its access token has no digest to compare.
-  connection.tokens[0].refresh_digest.clear();
-  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
-  connection.generation -= 1;
-  EXPECT_EQ(LandingOf(late, rows), Landing::kCommit);
-  connection.tokens.clear();  // revoked
-  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
-  rows.connection.reset();
-  EXPECT_EQ(LandingOf(late, rows), Landing::kLost);
-}
-
-TEST(LandingTest, ALeaseIsExtendedByItsOwnerOnly) {
-  Rows rows = ActiveRows();
-  Connection& connection = *rows.connection;
-  AttemptRef mine{.instance = "one", .attempt_id = "attempt-1"};
-  connection.lease = {.owner = "one",
-                      .attempt_id = "attempt-1",
-                      .expire_time = rows.now + absl::Seconds(1)};
-  EXPECT_TRUE(ExtendLease(mine, absl::Seconds(60), rows));
-  EXPECT_EQ(connection.lease.expire_time, rows.now + absl::Seconds(60));
-  mine.attempt_id = "attempt-2";
-  const Connection before = connection;
-  EXPECT_FALSE(ExtendLease(mine, absl::Seconds(90), rows));
-  EXPECT_EQ(connection, before);
-}
-
-TEST(BeginTest, WhoMayTakeTheLease) {
-  const BeginCase cases[] = {
-      {"nobody has it", "", absl::ZeroDuration(), false, BeginOutcome::kBegun},
-      {"another has it", "two", absl::Seconds(1), false, BeginOutcome::kLeased},
-      {"another has it for a moment", "two", absl::Microseconds(1), false,
-       BeginOutcome::kLeased},
-      {"another's ends now", "two", absl::ZeroDuration(), false,
-       BeginOutcome::kBegun},
-      {"another's has ended", "two", -absl::Seconds(1), false,
-       BeginOutcome::kBegun},
-      {"no other can be alive", "two", absl::Seconds(30), true,
-       BeginOutcome::kBegun},
-      {"it is ours", "one", absl::Seconds(30), false, BeginOutcome::kBegun},
-  };
-  for (const BeginCase& one : cases) {
-    SCOPED_TRACE(one.name);
-    Rows rows = ActiveRows();
-    rows.connection->lease = {.owner = one.owner,
-                              .attempt_id = "older",
-                              .expire_time = kNow + one.left};
-    BeginRefresh begin = BeginOf(*rows.connection);
-    begin.exclusive = one.exclusive;
-    const Connection before = *rows.connection;
-    EXPECT_EQ(Begin(begin, rows), one.outcome);
-    if (one.outcome != BeginOutcome::kBegun) {
-      EXPECT_EQ(*rows.connection, before);
-      EXPECT_FALSE(Owns(RefOf(begin), *rows.connection));
-      continue;
-    }
-    const Connection& connection = *rows.connection;
-    EXPECT_EQ(connection.lease.owner, "one");
-    EXPECT_EQ(connection.lease.attempt_id, "attempt-1");
-    EXPECT_EQ(connection.lease.expire_time, kNow + absl::Seconds(60));
-    EXPECT_EQ(connection.attempt.id, "attempt-1");
-    EXPECT_EQ(connection.attempt.refresh_digest, begin.presented_digest);
-    EXPECT_EQ(connection.attempt.start_time, kNow);
-    EXPECT_EQ(connection.due_time, kNow + absl::Seconds(60));
-    EXPECT_TRUE(Owns(RefOf(begin), connection));
-    EXPECT_THAT(rows.events, IsEmpty());
-  }
-}
-
-TEST(BeginTest, NotOnWhatHasMoved) {
-  for (const ConnectionState state :
-       {ConnectionState::kReauthorizationRequired, ConnectionState::kRevoking,
-        ConnectionState::kRevoked}) {
-    Rows rows = ActiveRows();
-    rows.connection->state = state;
-    const Connection before = *rows.connection;
-    EXPECT_EQ(Begin(BeginOf(before), rows), BeginOutcome::kMoved);
-    EXPECT_EQ(*rows.connection, before);
-  }
-  for (const int step : {-1, 1}) {
-    Rows rows = ActiveRows();
-    const Connection before = *rows.connection;
-    BeginRefresh begin = BeginOf(before);
-    begin.generation += step;
-    EXPECT_EQ(Begin(begin, rows), BeginOutcome::kMoved);
-    EXPECT_EQ(*rows.connection, before);
-  }
-  Rows none;
-  EXPECT_EQ(Begin({}, none), BeginOutcome::kMoved);
-  EXPECT_FALSE(none.connection.has_value());
-}
-
-TEST(BeginTest, CountsWhatNobodyAnswered) {
-  Rows rows = ActiveRows();
-  ASSERT_EQ(Begin(BeginOf(*rows.connection, "one", "a"), rows),
-            BeginOutcome::kBegun);
-  EXPECT_EQ(rows.connection->attempt.unknown_outcomes, 0);
-  // It dies; another finds its attempt when the lease has ended.
-  rows.now += absl::Seconds(61);
-  ASSERT_EQ(Begin(BeginOf(*rows.connection, "two", "b"), rows),
-            BeginOutcome::kBegun);
-  EXPECT_EQ(rows.connection->attempt.unknown_outcomes, 1);
-  // An answer that never came is one more.
-  RecordFailure({.retry_after = absl::Seconds(1), .outcome_unknown = true},
-                DaySchedule(), rows);
-  EXPECT_EQ(rows.connection->lease, store::Lease());
-  EXPECT_EQ(rows.connection->attempt.id, "b");
-  ASSERT_EQ(Begin(BeginOf(*rows.connection, "one", "c"), rows),
-            BeginOutcome::kBegun);
-  EXPECT_EQ(rows.connection->attempt.unknown_outcomes, 2);
-  // A definite answer is one.
-  RecordFailure({.retry_after = absl::Seconds(1)}, DaySchedule(), rows);
-  EXPECT_EQ(rows.connection->attempt, store::Attempt());
-  ASSERT_EQ(Begin(BeginOf(*rows.connection, "one", "d"), rows),
-            BeginOutcome::kBegun);
-  EXPECT_EQ(rows.connection->attempt.unknown_outcomes, 0);
-  // So is another secret.
-  BeginRefresh other = BeginOf(*rows.connection, "one", "e");
-  other.presented_digest = "another";
-  ASSERT_EQ(Begin(other, rows), BeginOutcome::kBegun);
-  EXPECT_EQ(rows.connection->attempt.unknown_outcomes, 0);
-}
-
-TEST(OwnsTest, OnlyTheLastAttempt) {
-  Rows rows = ActiveRows();
-  const BeginRefresh first = BeginOf(*rows.connection, "one", "a");
-  ASSERT_EQ(Begin(first, rows), BeginOutcome::kBegun);
-  rows.now += absl::Seconds(61);
-  // Late, but nobody came between.
-  EXPECT_TRUE(Owns(RefOf(first), *rows.connection));
-  const BeginRefresh second = BeginOf(*rows.connection, "two", "b");
-  ASSERT_EQ(Begin(second, rows), BeginOutcome::kBegun);
-  EXPECT_FALSE(Owns(RefOf(first), *rows.connection));
-  EXPECT_TRUE(Owns(RefOf(second), *rows.connection));
-  // The same instance's earlier attempt is as lost as another's.
-  const BeginRefresh third = BeginOf(*rows.connection, "two", "c");
-  ASSERT_EQ(Begin(third, rows), BeginOutcome::kBegun);
-  EXPECT_FALSE(Owns(RefOf(second), *rows.connection));
-}
-
 // --- CommitRefresh ---
 
 TEST(CommitRefreshTest, ReplacesTokensByName) {
@@ -330,12 +120,13 @@ TEST(CommitRefreshTest, ReplacesTokensByName) {
   tokens.tokens = {Token("user", rows.now), Token("extra", rows.now)};
   tokens.tokens[0].scopes = {"pins:write"};
   tokens.metadata = {{"team", ""}, {"url", "https://b"}};
-  CommitRefresh(tokens, DaySchedule(), rows);
+  CommitRefresh({.number = 8}, tokens, DaySchedule(), rows);
   const Connection& connection = *rows.connection;
   ASSERT_EQ(connection.tokens.size(), 3u);
   EXPECT_EQ(connection.tokens[0].issue_time, kNow);
   EXPECT_EQ(connection.tokens[1].name, "user");
   EXPECT_EQ(connection.tokens[1].issue_time, rows.now);
+  EXPECT_EQ(connection.tokens[1].attempt, 8);
   EXPECT_EQ(connection.tokens[2].name, "extra");
   EXPECT_THAT(connection.scopes, ElementsAre("pins:write"));
   EXPECT_THAT(
@@ -361,18 +152,20 @@ TEST(CommitRefreshTest, KeepsTheTokensOfARevocationUnderWay) {
   ASSERT_EQ(Begin(begin, rows), BeginOutcome::kBegun);
   ASSERT_TRUE(BeginRevocation(absl::Seconds(60), rows));
   rows.events.clear();
-  ASSERT_TRUE(Owns(RefOf(begin), *rows.connection));
+  const Connection told = *rows.connection;
+  ASSERT_TRUE(Owns(RefOf(begin, rows), *rows.connection));
   rows.now += absl::Seconds(1);
-  CommitRefresh(TokensAt(rows.now), DaySchedule(), rows);
+  CommitRefresh(RefOf(begin, rows), TokensAt(rows.now), DaySchedule(), rows);
   EXPECT_EQ(rows.connection->state, ConnectionState::kRevoking);
   EXPECT_EQ(rows.connection->tokens[0].issue_time, rows.now);
-  EXPECT_EQ(rows.connection->generation, 5);
+  // Nothing that anybody could see has changed.
+  EXPECT_EQ(rows.connection->generation, told.generation);
   EXPECT_EQ(rows.connection->due_time, rows.now);
   EXPECT_THAT(rows.events, IsEmpty());
   // A revocation of the old pair does not destroy the new one untold.
-  FinishRevocation(4, {}, rows);
+  FinishRevocation(told, {}, rows);
   EXPECT_EQ(rows.connection->state, ConnectionState::kRevoking);
-  FinishRevocation(5, {}, rows);
+  FinishRevocation(Connection(*rows.connection), {}, rows);
   EXPECT_EQ(rows.connection->state, ConnectionState::kRevoked);
 }
 
@@ -424,11 +217,9 @@ TEST(RecordFailureTest, AnUnansweredRequestIsRepeatedSoon) {
   ASSERT_EQ(Begin(BeginOf(*rows.connection), rows), BeginOutcome::kBegun);
   Reschedule(DaySchedule(), rows.now, *rows.connection);
   EXPECT_EQ(rows.connection->due_time, rows.now + absl::Seconds(60));
-  // A definite failure leaves nothing to be done for an idle connection.
+  // A definite failure of the second tells nothing of the first.
   RecordFailure({.retry_after = absl::Seconds(2)}, DaySchedule(), rows);
-  EXPECT_EQ(rows.connection->due_time,
-            rows.connection->tokens[0].refresh_expire_time.value() -
-                absl::Hours(7 * 24));
+  EXPECT_EQ(rows.connection->due_time, rows.now + absl::Seconds(2));
 }
 
 TEST(RecordFailureTest, DoesNotDisturbARevocation) {
@@ -496,7 +287,8 @@ TEST(RevocationTest, TwoSteps) {
     EXPECT_EQ(rows.connection->due_time, rows.now + absl::Seconds(60));
     EXPECT_EQ(rows.events.size(), 1u);
 
-    FinishRevocation(4, {{.token = "t", .detail = "d"}}, rows);
+    const Connection told = *rows.connection;
+    FinishRevocation(told, {{.token = "t", .detail = "d"}}, rows);
     EXPECT_EQ(rows.connection->state, ConnectionState::kRevoked);
     EXPECT_THAT(rows.connection->tokens, IsEmpty());
     ASSERT_EQ(rows.connection->revocation.size(), 1u);
@@ -506,7 +298,7 @@ TEST(RevocationTest, TwoSteps) {
     const Connection before = *rows.connection;
     rows.now += absl::Seconds(10);
     EXPECT_FALSE(BeginRevocation(absl::Seconds(60), rows));
-    FinishRevocation(4, {}, rows);
+    FinishRevocation(told, {}, rows);
     EXPECT_EQ(*rows.connection, before);
   }
 }
@@ -514,15 +306,16 @@ TEST(RevocationTest, TwoSteps) {
 TEST(RevocationTest, ANewConsentBetweenTheStepsCounts) {
   Rows rows = ActiveRows();
   ASSERT_TRUE(BeginRevocation(absl::Seconds(60), rows));
+  const Connection told = *rows.connection;
   rows.authorization = ConsentRows(true).authorization;
   ASSERT_TRUE(Connect(TokensAt(kNow), {}, DaySchedule(), rows).ok());
   const Connection renewed = *rows.connection;
-  FinishRevocation(4, {}, rows);
+  FinishRevocation(told, {}, rows);
   EXPECT_EQ(*rows.connection, renewed);
   EXPECT_EQ(renewed.state, ConnectionState::kActive);
   // And then a second revocation, to which the first one's end means nothing.
   ASSERT_TRUE(BeginRevocation(absl::Seconds(60), rows));
-  FinishRevocation(4, {}, rows);
+  FinishRevocation(told, {}, rows);
   EXPECT_EQ(rows.connection->state, ConnectionState::kRevoking);
 }
 

@@ -71,7 +71,7 @@ Task<void> Broker::Impl::HandleDue(std::string name) {
   if (!read.ok() || !*read || closing) co_return;
   const Connection connection = **std::move(read);
   if (connection.state == store::ConnectionState::kRevoking) {
-    (void)co_await RevokeHere(name);
+    (void)co_await RevokeHere(name, Revocation::kLeftOver);
     co_return;
   }
   auto provider = co_await providers.Get(connection.provider);
@@ -89,14 +89,17 @@ Task<void> Broker::Impl::HandleDue(std::string name) {
   const store::TokenRecord* first = nullptr;
   if (!waiting && connection.state == store::ConnectionState::kActive) {
     for (const store::TokenRecord& token : connection.tokens) {
-      const bool due =
-          (!idle && token.due_time && *token.due_time <= now) ||
-          (keep_alive && !token.refresh_sealed.empty()) ||
-          // An attempt whose outcome nobody learned is answered for at once:
-          // the provider may hold out a pair for a short time only.
-          (!connection.attempt.id.empty() &&
-           connection.attempt.token == token.name &&
-           (d.store.exclusive() || connection.lease.expire_time <= now));
+      // An attempt whose outcome nobody learned is answered for at once, and
+      // first: the provider may hold out a pair for a short time only, and
+      // there is a record of one attempt alone.
+      if (!connection.attempt.id.empty() &&
+          connection.attempt.token == token.name &&
+          (d.store.exclusive() || connection.lease.expire_time <= now)) {
+        first = &token;
+        break;
+      }
+      const bool due = (!idle && token.due_time && *token.due_time <= now) ||
+                       (keep_alive && !token.refresh_sealed.empty());
       if (due && (first == nullptr || (token.due_time && first->due_time &&
                                        *token.due_time < *first->due_time))) {
         first = &token;

@@ -9,6 +9,7 @@
 #include "service/base/status.h"
 #include "service/base/url.h"
 #include "service/broker/broker_harness.h"
+#include "service/broker/rules.h"
 #include "service/broker/sealing.h"
 
 namespace valetkey::broker {
@@ -157,11 +158,9 @@ TEST(ShapesTest, GitHubAnswersInAFormAndItsTokensDoNotExpire) {
   EXPECT_EQ(revoked->items[0].result, 1) << revoked->items[0].detail;
 }
 
-TEST(ShapesTest, GoogleKeepsItsRefreshTokenAndIsRevoked) {
-  BrokerHarness harness;
-  const std::string provider = AddProvider(harness, "google");
-  int number = 0;
-  harness.http.SetHandler([&number](const HttpRequest& request) {
+// Google: one refresh token for all time, and access tokens with a number.
+void SimulateGoogle(BrokerHarness& harness) {
+  harness.http.SetHandler([number = 0](const HttpRequest& request) mutable {
     if (absl::StrContains(request.url, "/revoke")) {
       return FakeHttpClient::Answer(200, "{}");
     }
@@ -176,6 +175,12 @@ TEST(ShapesTest, GoogleKeepsItsRefreshTokenAndIsRevoked) {
                  "\"scope\":\"openid\"" +
                  (first ? ",\"refresh_token\":\"1//r\"" : "") + "}");
   });
+}
+
+TEST(ShapesTest, GoogleKeepsItsRefreshTokenAndIsRevoked) {
+  BrokerHarness harness;
+  const std::string provider = AddProvider(harness, "google");
+  SimulateGoogle(harness);
   auto connected = ConnectTo(harness, provider, {"openid"});
   ASSERT_TRUE(connected.ok()) << connected.status();
   const std::string name = connected->connection;
@@ -191,6 +196,46 @@ TEST(ShapesTest, GoogleKeepsItsRefreshTokenAndIsRevoked) {
   for (const store::RevocationItem& item : revoked->items) {
     EXPECT_EQ(item.result, 1) << item.detail;
   }
+}
+
+// A refresh was under way here while another replica revoked the connection.
+TEST(ShapesTest, TokensThatComeAfterARevocationAreRevokedToo) {
+  BrokerHarness harness;
+  harness.store.SetExclusive(false);
+  SimulateGoogle(harness);
+  const std::string provider = AddProvider(harness, "google");
+  auto connected = ConnectTo(harness, provider, {"openid"});
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  const std::string name = connected->connection;
+  ASSERT_TRUE(BrokerHarness::Eventually(
+      [&] { return !harness.Stored(name).account_id.empty(); }));
+  harness.http.Hold();
+  RefreshParameters parameters;
+  parameters.name = name;
+  auto caller = harness.Begin(
+      harness.broker->Refresh(parameters, absl::Now() + absl::Seconds(60)));
+  ASSERT_TRUE(harness.http.WaitForHeld(1, absl::Seconds(10)));
+  store::RowKeys keys;
+  keys.connection = name;
+  ASSERT_TRUE(harness.store
+                  .UpdateNow(keys,
+                             [](store::Rows& rows) {
+                               BeginRevocation(absl::Minutes(1), rows);
+                               FinishRevocation(
+                                   store::Connection(*rows.connection), {},
+                                   rows);
+                               return absl::OkStatus();
+                             })
+                  .ok());
+  harness.http.ReleaseAll();
+  EXPECT_EQ(ReasonOf(caller.get().status()), Reason::kConnectionRevoked);
+  EXPECT_TRUE(BrokerHarness::Eventually([&] {
+    for (const HttpRequest& request : harness.http.requests()) {
+      if (absl::StrContains(request.url, "/revoke")) return true;
+    }
+    return false;
+  }));
+  EXPECT_TRUE(harness.Stored(name).tokens.empty());
 }
 
 }  // namespace

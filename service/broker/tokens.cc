@@ -20,6 +20,9 @@ constexpr absl::Duration kRemoteDeadline = absl::Milliseconds(250);
 // could write an old one has given up.
 constexpr absl::Duration kTombstoneLife = absl::Minutes(10);
 constexpr absl::Duration kMaxRemoteLife = absl::Hours(24);
+// Seconds from one background refresh that use has begun to the next, if it
+// came to nothing; what was sent has its own back-off in the record.
+constexpr std::int64_t kBackgroundRetry = 30;
 // Reading again because the connection changed underneath ends somewhere.
 constexpr int kMaxRounds = 6;
 
@@ -69,6 +72,11 @@ cache::CachedState CachedStateOf(store::ConnectionState state) {
 }
 
 }  // namespace
+
+absl::Status ShuttingDown() {
+  return MakeError(Reason::kServerShuttingDown, "the server is shutting down",
+                   {}, absl::Seconds(1));
+}
 
 absl::Status EndedError(absl::string_view name,
                         const cache::CachedConnection& entry) {
@@ -124,10 +132,13 @@ std::optional<absl::StatusOr<TokenView>> Broker::Impl::Serve(
     entry->last_use.store(second, std::memory_order_relaxed);
   }
   if (now >= token->refresh_time &&
-      entry->state == cache::CachedState::kActive &&
-      !entry->refresh_started.load(std::memory_order_relaxed) &&
-      !entry->refresh_started.exchange(true, std::memory_order_relaxed)) {
-    StartFlightSoon(parameters.name, parameters.token, entry->generation);
+      entry->state == cache::CachedState::kActive) {
+    std::int64_t after = entry->refresh_after.load(std::memory_order_relaxed);
+    if (second >= after &&
+        entry->refresh_after.compare_exchange_strong(
+            after, second + kBackgroundRetry, std::memory_order_relaxed)) {
+      StartFlightSoon(parameters.name, parameters.token, entry->generation);
+    }
   }
   return TokenView{.entry = entry, .token = token};
 }
@@ -215,14 +226,12 @@ Task<absl::StatusOr<Entry>> Broker::Impl::Load(std::string name,
     if (!flights.Spawn(executor, "load",
                        RunLoad(name, min_generation, promise))) {
       cell.loads.erase(name);
-      co_return MakeError(Reason::kServerShuttingDown,
-                          "the server is shutting down", {}, absl::Seconds(1));
+      co_return ShuttingDown();
     }
   }
   co_await WaitFor(promise, absl::InfiniteDuration());
   if (!promise->is_set()) {
-    co_return MakeError(Reason::kServerShuttingDown,
-                        "the server is shutting down", {}, absl::Seconds(1));
+    co_return ShuttingDown();
   }
   co_return promise->value();
 }

@@ -104,6 +104,9 @@ struct RefreshParameters {
 struct RevokeResult {
   std::vector<store::RevocationItem> items;
   bool copy_destroyed = false;
+  // A person has consented anew meanwhile. That grant stands, and with it the
+  // tokens that took the place of those to be revoked.
+  bool superseded = false;
 };
 
 }  // namespace valetkey::broker

@@ -64,9 +64,10 @@ std::shared_ptr<const CachedConnection> MemoryCache::Put(
         std::max(entry->last_use.load(std::memory_order_relaxed),
                  it->second->last_use.load(std::memory_order_relaxed)),
         std::memory_order_relaxed);
-    if (entry->generation == it->second->generation &&
-        it->second->refresh_started.load(std::memory_order_relaxed)) {
-      entry->refresh_started.store(true, std::memory_order_relaxed);
+    if (entry->generation == it->second->generation) {
+      entry->refresh_after.store(
+          it->second->refresh_after.load(std::memory_order_relaxed),
+          std::memory_order_relaxed);
     }
     replaced = std::exchange(it->second, entry);
   } else if (shard.entries.size() > max_per_shard_) {

@@ -55,8 +55,9 @@ struct CachedConnection {
 
   // Seconds since the epoch of the last use; for "in use" and for eviction.
   mutable std::atomic<std::int64_t> last_use{0};
-  // Set by whoever starts the background refresh of this generation.
-  mutable std::atomic<bool> refresh_started{false};
+  // The second before which no (further) background refresh of this generation
+  // is to be started; set by whoever starts one.
+  mutable std::atomic<std::int64_t> refresh_after{0};
 
   const CachedToken* Find(absl::string_view token_name) const;
 };

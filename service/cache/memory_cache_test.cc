@@ -144,17 +144,17 @@ TEST(MemoryCacheTest, UseIsCarriedOver) {
   EXPECT_EQ(third->last_use, 2000);
 }
 
-TEST(MemoryCacheTest, OneBackgroundRefreshForAGeneration) {
+TEST(MemoryCacheTest, ABackgroundRefreshIsOfAGeneration) {
   MemoryCache cache({});
   const auto first = Entry(1, 1);
-  first->refresh_started = true;
+  first->refresh_after = 77;
   cache.Put(kName, first);
   const auto labelled = Entry(2, 1);
   cache.Put(kName, labelled);
-  EXPECT_TRUE(labelled->refresh_started);
+  EXPECT_EQ(labelled->refresh_after, 77);
   const auto refreshed = Entry(3, 2);
   cache.Put(kName, refreshed);
-  EXPECT_FALSE(refreshed->refresh_started);
+  EXPECT_EQ(refreshed->refresh_after, 0);
 }
 
 // Random operations against a map.
@@ -300,7 +300,8 @@ TEST(MemoryCacheTest, ReadersAndWritersAtOnce) {
             ++torn;
           }
           entry->last_use.store(entry->revision, std::memory_order_relaxed);
-          entry->refresh_started.exchange(true, std::memory_order_relaxed);
+          entry->refresh_after.store(entry->revision,
+                                     std::memory_order_relaxed);
         }
         (void)cache.size();
       }

@@ -70,6 +70,7 @@ void PutToken(const TokenRecord& from, internal::ConnectionRecord::Token* to) {
   to->set_refresh_digest(from.refresh_digest);
   PUT_TIME(to, refresh_expire_time, from.refresh_expire_time);
   PUT_TIME(to, refresh_issue_time, from.refresh_issue_time);
+  to->set_attempt(from.attempt);
   PUT_TIME(to, due_time, from.due_time);
 }
 
@@ -85,6 +86,7 @@ TokenRecord TakeToken(internal::ConnectionRecord::Token* from) {
   to.refresh_digest = std::move(*from->mutable_refresh_digest());
   to.refresh_expire_time = TAKE_TIME(*from, refresh_expire_time);
   to.refresh_issue_time = TAKE_TIME(*from, refresh_issue_time);
+  to.attempt = from->attempt();
   to.due_time = TAKE_TIME(*from, due_time);
   return to;
 }
@@ -278,6 +280,7 @@ void Encode(const Connection& record, std::string* blob) {
   auto message = Parse<internal::ConnectionRecord>(*blob);
   PutPairs(record.labels, message.mutable_labels());
   message.set_generation(record.generation);
+  message.set_attempts(record.attempts);
   PutStrings(record.requested_scopes, message.mutable_requested_scopes());
   PutStrings(record.scopes, message.mutable_scopes());
   PutTokens(record.tokens, &message);
@@ -327,6 +330,7 @@ bool Decode(absl::string_view blob, Connection* record) {
   if (!ParseView(blob, &message)) return false;
   record->labels = TakePairs(message.mutable_labels());
   record->generation = message.generation();
+  record->attempts = message.attempts();
   record->requested_scopes = TakeStrings(message.mutable_requested_scopes());
   record->scopes = TakeStrings(message.mutable_scopes());
   record->tokens.clear();

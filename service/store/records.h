@@ -132,6 +132,9 @@ struct TokenRecord {
   std::optional<absl::Time> refresh_issue_time;
   // When to refresh it; nullopt: never by itself.
   std::optional<absl::Time> due_time;
+  // The attempt that brought it (Connection::attempts): of two answers to one
+  // grant, that of the later attempt is the newer.
+  std::int64_t attempt = 0;
 
   bool operator==(const TokenRecord&) const = default;
 };
@@ -152,7 +155,8 @@ struct Attempt {
   std::string token;           // which TokenRecord
   std::string refresh_digest;  // of the refresh token presented
   absl::Time start_time;
-  int unknown_outcomes = 0;  // how often this digest was sent without an answer
+  int unknown_outcomes =
+      0;  // how often this digest was sent before, unanswered
 
   bool operator==(const Attempt&) const = default;
 };
@@ -185,6 +189,7 @@ struct Connection {
   Labels labels;
   ConnectionState state = ConnectionState::kActive;
   std::int64_t generation = 0;
+  std::int64_t attempts = 0;  // consents, and refreshes begun, so far
   std::vector<std::string> requested_scopes;
   std::vector<std::string> scopes;
   std::vector<TokenRecord> tokens;

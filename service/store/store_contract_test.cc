@@ -46,6 +46,7 @@ TEST_P(StoreContract, KeepsEveryFieldOfAConnection) {
   token.refresh_digest = std::string(32, '\0');
   token.refresh_expire_time = t + absl::Hours(24 * 60);
   token.refresh_issue_time = t;
+  token.attempt = 6;
   token.due_time = t + absl::Minutes(48);
   want.tokens = {TokenRecord(), token};
   want.inputs = {{"shop", "example"}};
@@ -54,6 +55,7 @@ TEST_P(StoreContract, KeepsEveryFieldOfAConnection) {
   want.account_display_name = "\xf0\x9f\x93\x8c \xff";
   want.create_time = t;
   want.update_time = t;
+  want.attempts = 7;
   want.last_refresh_time = t;
   want.last_use_time = t;
   want.due_time = t + absl::Minutes(48);

@@ -188,21 +188,14 @@ def badly_delivered(events: Sequence[Entry], stored: Sequence[int]) -> list[str]
 def missing_generations(
     events: Sequence[Entry], newest: Mapping[str, int]
 ) -> list[str]:
-    """Generations of connections that no event told of, from the second on
-    (the first is from before the watcher), to the revocation if there was one:
-    what a refresh under way brings after that is kept for revoking it, and
-    counts a generation of which nobody is told."""
+    """Generations of connections that no event told of, from the second on:
+    the first is from before the watcher."""
     told: dict[str, set[int]] = defaultdict(set)
-    revoked: dict[str, int] = {}
     for event in events:
-        name, generation = event["connection"], int(event["generation"])
-        told[name].add(generation)
-        if event["type"] == "EVENT_TYPE_REVOKED":
-            revoked[name] = generation
+        told[event["connection"]].add(int(event["generation"]))
     wrong = []
     for name, newest_one in newest.items():
-        last = min(newest_one, revoked.get(name, newest_one))
-        lost = set(range(2, last + 1)) - told[name]
+        lost = set(range(2, newest_one + 1)) - told[name]
         if lost:
             wrong.append(f"{name}: {sorted(lost)} of {newest_one}")
     return wrong

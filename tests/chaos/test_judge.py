@@ -112,12 +112,6 @@ class Events(unittest.TestCase):
         self.assertEqual(judge.missing_generations(events, {"c2": 1}), [])
         self.assertEqual(len(judge.missing_generations(events, {"c1": 4})), 1)
 
-    def test_a_generation_that_came_after_a_revocation(self) -> None:
-        for kind, count in (("REVOKED", 0), ("REFRESHED", 1)):
-            events = [_event(1, 2, type=f"EVENT_TYPE_{kind}")]
-            wrong = judge.missing_generations(events, {"c1": 3})
-            self.assertEqual(len(wrong), count)
-
 
 class Plans(unittest.TestCase):
     def test_the_same_for_the_same_seed(self) -> None:
