@@ -5,7 +5,6 @@
 
 #include "service/base/status.h"
 #include "service/rpc/json.h"
-#include "service/rpc/listen.h"
 #include "service/rpc/page_token.h"
 #include "service/rpc/trace_context.h"
 #include "service/rpc/validate.h"
@@ -131,31 +130,6 @@ TEST(Json, DepthIsBounded) {
   // Brackets in strings do not count.
   EXPECT_TRUE(
       ParseJson("{\"name\": \"" + std::string(50, '{') + "\"}", &request).ok());
-}
-
-TEST(Listen, Addresses) {
-  EXPECT_EQ(ParseListenAddress("127.0.0.1:7070")->port, 7070);
-  EXPECT_EQ(ParseListenAddress("[::1]:0")->host, "::1");
-  EXPECT_EQ(ParseListenAddress("unix:/run/x.sock")->path, "/run/x.sock");
-  for (const char* bad : {"", "7070", "host", "host:70000", "::1:7070",
-                          "host:-1", "unix:", "[::1:80", ":80"}) {
-    EXPECT_FALSE(ParseListenAddress(bad).ok()) << bad;
-  }
-}
-
-TEST(Listen, PlaintextStaysOnThisMachine) {
-  for (const char* local : {"127.0.0.1:1", "127.8.8.8:1", "[::1]:1",
-                            "localhost:1", "unix:/tmp/x"}) {
-    EXPECT_TRUE(CheckPlaintext(local, false, false).ok()) << local;
-  }
-  for (const char* open : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1",
-                           "tokens.example.com:1", "127.0.0.1.example.com:1"}) {
-    EXPECT_THAT(CheckPlaintext(open, false, false).ToString(),
-                HasSubstr("--insecure_plaintext"))
-        << open;
-    EXPECT_TRUE(CheckPlaintext(open, true, false).ok());
-    EXPECT_TRUE(CheckPlaintext(open, false, true).ok());
-  }
 }
 
 TEST(TraceContext, TakesWhatTheSpecificationCallsValid) {

@@ -21,7 +21,7 @@
 #include "service/base/status.h"
 #include "service/rpc/status_mapping.h"
 #include "service/rpc/trace_context.h"
-#include "service/rpc/tsan_handover.h"
+#include "service/base/tsan_handover.h"
 
 namespace valetkey::rpc {
 namespace {

@@ -8,9 +8,7 @@
 #include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,7 +23,7 @@
 #include "service/rpc/event_service.h"
 #include "service/rpc/grpc_adaptor.h"
 #include "service/rpc/health_service.h"
-#include "service/rpc/listen.h"
+#include "service/base/listen_address.h"
 #include "service/rpc/provider_service.h"
 #include "service/rpc/status_service.h"
 #include "service/rpc/token_service.h"
@@ -80,32 +78,6 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(
     credentials.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   }
   return grpc::experimental::TlsServerCredentials(credentials);
-}
-
-// A socket file that a killed server left behind would be in the way, and one
-// of a server that lives must not be taken from it, as gRPC would do. Anything
-// but a socket stays.
-absl::Status ClearSocketPath(const std::string& path) {
-  struct stat info;
-  if (lstat(path.c_str(), &info) != 0) return absl::OkStatus();
-  if (!S_ISSOCK(info.st_mode)) {
-    return InvalidField(absl::StrCat("listen address \"unix:", path, "\""),
-                        "no file but a socket at this path");
-  }
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  const bool alive =
-      fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address),
-                         sizeof(address)) == 0;
-  if (fd >= 0) close(fd);
-  if (alive) {
-    return InvalidField(absl::StrCat("listen address \"unix:", path, "\""),
-                        "a socket that no other process listens on");
-  }
-  unlink(path.c_str());
-  return absl::OkStatus();
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ struct ServerOptions {
   absl::Duration coherence_bound = absl::Seconds(1);
   std::string keyring;              // a file; "": keyring in data_dir
   std::string admin_key_file;       // "": admin.key in data_dir
-  std::vector<std::string> listen;  // gRPC; see service/rpc/listen.h
+  std::vector<std::string> listen;  // gRPC; see service/base/listen_address.h
   std::string http_listen;          // "" for none
   std::string public_url;           // "" : from http_listen
   std::string redis_url;            // "" : alone, from memory and store

@@ -11,7 +11,7 @@
 #include "service/base/status.h"
 #include "service/base/url.h"
 #include "service/net/sql/postgres_url.h"
-#include "service/rpc/listen.h"
+#include "service/base/listen_address.h"
 
 ABSL_FLAG(std::string, data_dir, "",
           "Folder of the store, the keyring and the first admin key; made with "
@@ -175,7 +175,7 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
     }
     while (options.public_url.back() == '/') options.public_url.pop_back();
   } else {
-    const auto address = rpc::ParseListenAddress(options.http_listen);
+    const auto address = ParseListenAddress(options.http_listen);
     if (options.http_listen.empty() || !address.ok() || address->is_unix ||
         address->port == 0) {
       return BadFlag("public_url",

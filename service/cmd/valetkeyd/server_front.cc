@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
 #include "service/cmd/valetkeyd/server_parts.h"
-#include "service/rpc/listen.h"
+#include "service/base/listen_address.h"
 
 namespace valetkey {
 
@@ -31,10 +31,10 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
       rpc_options);
 
   if (!options.http_listen.empty()) {
-    VK_RETURN_IF_ERROR(rpc::CheckPlaintext(options.http_listen, tls,
+    VK_RETURN_IF_ERROR(CheckPlaintext(options.http_listen, tls,
                                            options.insecure_plaintext));
-    VK_ASSIGN_OR_RETURN(const rpc::ListenAddress address,
-                        rpc::ParseListenAddress(options.http_listen));
+    VK_ASSIGN_OR_RETURN(const ListenAddress address,
+                        ParseListenAddress(options.http_listen));
     HttpServerOptions http_options;
     http_options.address = address.is_unix ? "" : address.host;
     http_options.port = static_cast<std::uint16_t>(address.port);
@@ -56,8 +56,8 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   }
   VK_ASSIGN_OR_RETURN(const std::vector<int> ports, rpc->Start());
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    VK_ASSIGN_OR_RETURN(const rpc::ListenAddress address,
-                        rpc::ParseListenAddress(options.listen[i]));
+    VK_ASSIGN_OR_RETURN(const ListenAddress address,
+                        ParseListenAddress(options.listen[i]));
     grpc_addresses.push_back(address.is_unix
                                  ? options.listen[i]
                                  : absl::StrCat(address.host, ":", ports[i]));

@@ -1,8 +1,8 @@
 // Where servers listen: "127.0.0.1:7070", "[::1]:7070", "0.0.0.0:7070",
-// "localhost:7070" or "unix:/run/valetkey/valetkey.sock". Pure functions.
+// "localhost:7070" or "unix:/run/valetkey/valetkey.sock".
 
-#ifndef VALETKEY_RPC_LISTEN_H_
-#define VALETKEY_RPC_LISTEN_H_
+#ifndef VALETKEY_BASE_LISTEN_ADDRESS_H_
+#define VALETKEY_BASE_LISTEN_ADDRESS_H_
 
 #include <string>
 
@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace valetkey::rpc {
+namespace valetkey {
 
 struct ListenAddress {
   bool is_unix = false;
@@ -31,6 +31,11 @@ bool IsLocal(const ListenAddress& address);
 absl::Status CheckPlaintext(absl::string_view address, bool tls,
                             bool allow_plaintext);
 
-}  // namespace valetkey::rpc
+// Makes way for a Unix socket: removes the file that a killed server left
+// behind. FIELD_INVALID if a server still listens there, which gRPC would take
+// it from, or if the file is no socket.
+absl::Status ClearSocketPath(const std::string& path);
 
-#endif  // VALETKEY_RPC_LISTEN_H_
+}  // namespace valetkey
+
+#endif  // VALETKEY_BASE_LISTEN_ADDRESS_H_

@@ -1,14 +1,18 @@
-#include "service/rpc/listen.h"
+#include "service/base/listen_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "service/base/status.h"
 
-namespace valetkey::rpc {
+namespace valetkey {
 
 absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view address) {
   const auto invalid = [&] {
@@ -67,4 +71,27 @@ absl::Status CheckPlaintext(absl::string_view address, bool tls,
       "unencrypted");
 }
 
-}  // namespace valetkey::rpc
+absl::Status ClearSocketPath(const std::string& path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) return absl::OkStatus();
+  if (!S_ISSOCK(info.st_mode)) {
+    return InvalidField(absl::StrCat("listen address \"unix:", path, "\""),
+                        "no file but a socket at this path");
+  }
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const bool alive =
+      fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                         sizeof(address)) == 0;
+  if (fd >= 0) close(fd);
+  if (alive) {
+    return InvalidField(absl::StrCat("listen address \"unix:", path, "\""),
+                        "a socket that no other process listens on");
+  }
+  unlink(path.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace valetkey

@@ -3,8 +3,8 @@
 // that whatever we did before we gave a call to gRPC comes before its
 // callbacks, and those before each other. Nothing in other builds.
 
-#ifndef VALETKEY_RPC_TSAN_HANDOVER_H_
-#define VALETKEY_RPC_TSAN_HANDOVER_H_
+#ifndef VALETKEY_BASE_TSAN_HANDOVER_H_
+#define VALETKEY_BASE_TSAN_HANDOVER_H_
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -19,4 +19,4 @@
 #define VK_TAKE(call) static_cast<void>(call)
 #endif
 
-#endif  // VALETKEY_RPC_TSAN_HANDOVER_H_
+#endif  // VALETKEY_BASE_TSAN_HANDOVER_H_
