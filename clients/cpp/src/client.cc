@@ -8,6 +8,7 @@
 #include "src/new_client.h"
 #include "src/source.h"
 #include "src/status.h"
+#include "src/watch_hub.h"
 #include "src/watcher.h"
 
 namespace valetkey::client {
@@ -58,6 +59,15 @@ absl::StatusOr<TokenSource> Client::NewTokenSource(absl::string_view name,
   }
   return TokenSource(
       internal::Source::Create(core_, *std::move(full), std::move(options)));
+}
+
+absl::Duration Client::WatchSilence(absl::string_view application) const {
+  const absl::StatusOr<std::string> full =
+      application.empty() ? core_->config().application
+                          : internal::ExpandTop("applications", application);
+  if (!full.ok()) return absl::InfiniteDuration();
+  const auto hub = core_->HubOf(*full);
+  return hub == nullptr ? absl::InfiniteDuration() : hub->Silence();
 }
 
 absl::StatusOr<Watch> Client::WatchEvents(v1::WatchEventsRequest request) {

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "src/key_file.h"
 #include "src/names.h"
 #include "src/status.h"
 
@@ -42,25 +43,25 @@ absl::StatusOr<std::string> ReadFile(absl::string_view what,
   return text;
 }
 
-absl::StatusOr<std::string> ApiKey(const ClientOptions& options,
-                                   const Environment& environment) {
-  std::string key = Given(options.api_key, "VALETKEY_API_KEY", environment);
-  if (key.empty() && !options.api_key.has_value()) {
-    const auto path = environment("VALETKEY_API_KEY_FILE");
-    if (path.has_value()) {
-      absl::StatusOr<std::string> text =
-          ReadFile("VALETKEY_API_KEY_FILE", *path);
-      if (!text.ok()) return text;
-      key = std::string(absl::StripAsciiWhitespace(*text));
+absl::Status AddKey(const ClientOptions& options,
+                    const Environment& environment, Config* config) {
+  if (options.api_key.has_value() && options.api_key_file.has_value()) {
+    return ConfigError("the options api_key and api_key_file exclude another");
+  }
+  // What the options say goes before what the environment says.
+  if (!options.api_key_file.has_value()) {
+    config->api_key = Given(options.api_key, "VALETKEY_API_KEY", environment);
+  }
+  if (config->api_key.empty() && !options.api_key.has_value()) {
+    config->api_key_file =
+        Given(options.api_key_file, "VALETKEY_API_KEY_FILE", environment);
+    if (!config->api_key_file.empty()) {
+      absl::StatusOr<std::string> key = ReadKey(config->api_key_file);
+      if (!key.ok()) return key.status();
+      config->api_key = *std::move(key);
     }
   }
-  for (const char c : key) {
-    // gRPC would end the process, or send it as another header.
-    if (c < 0x21 || c > 0x7e) {
-      return ConfigError("the API key has a character that no key has");
-    }
-  }
-  return key;
+  return CheckKey("the API key", config->api_key);
 }
 
 absl::Status AddTls(const ClientOptions& options,
@@ -188,9 +189,8 @@ absl::StatusOr<Config> Resolve(const ClientOptions& options,
         "insecure_plaintext"));
   }
   config.server_name = options.server_name.value_or("");
-  absl::StatusOr<std::string> key = ApiKey(options, environment);
-  if (!key.ok()) return key.status();
-  config.api_key = *std::move(key);
+  const absl::Status key = AddKey(options, environment, &config);
+  if (!key.ok()) return key;
   absl::StatusOr<std::string> application = ExpandTop(
       "applications",
       Given(options.application, "VALETKEY_APPLICATION", environment));

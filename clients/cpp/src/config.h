@@ -23,7 +23,8 @@ struct Config {
   std::string private_key;
   std::string server_name;  // empty: the target's
   std::string api_key;
-  std::string application;  // "applications/shop", or empty
+  std::string api_key_file;  // where it came from; empty: from elsewhere
+  std::string application;   // "applications/shop", or empty
   absl::Duration timeout;
 };
 

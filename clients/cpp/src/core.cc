@@ -15,18 +15,25 @@ Stubs::Stubs(const std::shared_ptr<grpc::Channel>& channel)
     : applications(v1::ApplicationService::NewStub(channel)),
       connections(v1::ConnectionService::NewStub(channel)),
       events(v1::EventService::NewStub(channel)),
+      generic(std::make_unique<grpc::GenericStub>(channel)),
       providers(v1::ProviderService::NewStub(channel)),
       tokens(v1::TokenService::NewStub(channel)) {}
 
 Core::Core(Config config, std::shared_ptr<Scheduler> scheduler)
     : config_(std::move(config)),
+      key_file_(config_.api_key_file.empty()
+                    ? nullptr
+                    : std::make_unique<KeyFile>(config_.api_key_file,
+                                                config_.api_key)),
       scheduler_(std::move(scheduler)),
       stubs_(std::make_unique<Stubs>(NewChannel(config_))) {}
 
 void Core::Prepare(grpc::ClientContext& context) const {
-  if (!config_.api_key.empty()) {
-    context.AddMetadata("authorization",
-                        absl::StrCat("Bearer ", config_.api_key));
+  const std::string key = key_file_ == nullptr
+                              ? config_.api_key
+                              : key_file_->Get(scheduler_->Elapsed());
+  if (!key.empty()) {
+    context.AddMetadata("authorization", absl::StrCat("Bearer ", key));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "src/config.h"
+#include "src/key_file.h"
 #include "src/mutex.h"
 #include "src/scheduler.h"
 #include "valetkey/v1/application_service.grpc.pb.h"
@@ -41,6 +43,7 @@ struct Stubs {
   std::unique_ptr<v1::ApplicationService::Stub> applications;
   std::unique_ptr<v1::ConnectionService::Stub> connections;
   std::unique_ptr<v1::EventService::Stub> events;
+  std::unique_ptr<grpc::GenericStub> generic;
   std::unique_ptr<v1::ProviderService::Stub> providers;
   std::unique_ptr<v1::TokenService::Stub> tokens;
 };
@@ -74,6 +77,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
  private:
   const Config config_;
+  const std::unique_ptr<KeyFile> key_file_;  // nullptr: the key is config_'s
   const std::shared_ptr<Scheduler> scheduler_;
   std::unique_ptr<Stubs> stubs_;
   Mutex closing_;  // held by Close throughout

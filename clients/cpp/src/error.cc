@@ -4,6 +4,7 @@
 #include "absl/strings/str_split.h"
 #include "src/status.h"
 #include "valetkey/client/internal/error_details.pb.h"
+#include "valetkey/forward.h"
 
 namespace valetkey::client {
 namespace {
@@ -177,4 +178,21 @@ std::string ReasonOf(const absl::Status& status) {
 }
 
 }  // namespace internal
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  internal::Status details;
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(std::string(status.message()));
+  for (const absl::string_view url : {kErrorInfoUrl, kRetryInfoUrl}) {
+    const auto payload = status.GetPayload(url);
+    if (!payload.has_value()) continue;
+    google::protobuf::Any* const any = details.add_details();
+    any->set_type_url(std::string(url));
+    any->set_value(std::string(*payload));
+  }
+  return {static_cast<grpc::StatusCode>(status.code()),
+          std::string(status.message()), details.SerializeAsString()};
+}
+
 }  // namespace valetkey::client

@@ -35,6 +35,12 @@ void TokenSource::Get(const CallOptions& options, Callback<Token> done) const {
   handle_->source->Get(options, std::move(done));
 }
 
+std::optional<Token> TokenSource::TryGet() const {
+  auto token = handle_->source->Peek();
+  if (token == nullptr) return std::nullopt;
+  return Token(std::move(token));
+}
+
 void TokenSource::Invalidate(std::int64_t generation) const {
   handle_->source->Invalidate(generation);
 }

@@ -38,6 +38,11 @@ void WatchHub::Remove(const Source* source) {
   }
 }
 
+absl::Duration WatchHub::Silence() const {
+  const MutexLock lock(mutex_);
+  return core_.scheduler().Elapsed() - last_message_;
+}
+
 void WatchHub::Close() {
   const MutexLock lock(mutex_);
   closed_ = true;
@@ -98,6 +103,7 @@ void WatchHub::OnMessage(std::uint64_t number,
     const MutexLock lock(mutex_);
     if (number != number_) return;
     backoff_.Reset();
+    last_message_ = core_.scheduler().Elapsed();
     if (first_message_ && cursor_.empty()) anew = Sources("");
     first_message_ = false;
     if (message.has_event()) {

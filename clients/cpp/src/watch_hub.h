@@ -36,6 +36,8 @@ class WatchHub : public std::enable_shared_from_this<WatchHub> {
   bool Add(const std::shared_ptr<Source>& source);
   // The last source closes the stream.
   void Remove(const Source* source);
+  // Since the last message; infinite if there was none.
+  absl::Duration Silence() const;
   // For good.
   void Close();
 
@@ -53,7 +55,9 @@ class WatchHub : public std::enable_shared_from_this<WatchHub> {
   Core& core_;
   const std::string application_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  absl::Duration last_message_ ABSL_GUARDED_BY(mutex_) =
+      -absl::InfiniteDuration();  // of the scheduler's Elapsed()
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   // By connection, of which there may be several.
   std::map<std::pair<std::string, const Source*>, std::weak_ptr<Source>>

@@ -67,6 +67,11 @@ class Client {
   // The events of an application (EventService).
   absl::StatusOr<Watch> WatchEvents(v1::WatchEventsRequest request);
 
+  // How long ago the application's watch, which tells the token sources what
+  // happens, last said something; it does so at least every 15 s while it is
+  // well. Infinite if there is none yet, or the key may not watch.
+  absl::Duration WatchSilence(absl::string_view application) const;
+
   // Consent and tokens (TokenService).
 
   // Begins consent: where to send the person.
@@ -226,6 +231,7 @@ class Client {
                           const CallOptions& options = {});
 
  private:
+  friend class ForwardedCall;
   std::shared_ptr<internal::Core> core_;
 };
 

@@ -20,9 +20,13 @@ struct ClientOptions {
   //   http://host:port    in plain text
   //   unix:/path          in plain text; unix:///path is the same
   std::optional<std::string> address;
-  // VALETKEY_API_KEY, or the content of the file VALETKEY_API_KEY_FILE. None:
-  // behind a sidecar's socket no key is needed. A secret.
+  // VALETKEY_API_KEY. None: behind a sidecar's socket no key is needed. A
+  // secret.
   std::optional<std::string> api_key;
+  // VALETKEY_API_KEY_FILE: a file that holds it, in place of api_key. Looked at
+  // once a second at most and read again when it has changed, so that it may
+  // hold a credential that is renewed, as a projected service-account token is.
+  std::optional<std::string> api_key_file;
   // VALETKEY_APPLICATION. "shop" and "applications/shop" are the same. With it
   // names may be short: "c-7", "pinterest".
   std::optional<std::string> application;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +51,10 @@ class TokenSource {
   absl::StatusOr<Token> Get() const;
   absl::StatusOr<Token> Get(const CallOptions& options) const;
   void Get(const CallOptions& options, Callback<Token> done) const;
+
+  // The held token if Get would return at once, and otherwise nothing; begins
+  // nothing.
+  std::optional<Token> TryGet() const;
 
   // Says that the provider refused the token of this generation: it is not
   // given out any more, and the next fetch brings another. Does nothing if
