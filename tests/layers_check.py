@@ -46,6 +46,8 @@ MAY_INCLUDE = {
         "base",
     },
     "web": {"rpc", "broker", "catalog", "net/http", "async", "base"},
+    # Of what ValetKey is, the sidecar knows the C++ client alone.
+    "sidecar": {"net/http", "async", "base"},
 }
 
 # Libraries, by the beginning of an include, and the folders that may use them.
@@ -55,9 +57,9 @@ LIBRARY_OWNERS = {
     "hiredis/": {"net/redis"},
     "sqlite3.h": {"net/sql"},
     "libpq-fe.h": {"net/sql"},
-    "grpc/": {"rpc"},
-    "grpcpp/": {"rpc"},
-    "valetkey/v1/": {"rpc", "web"},
+    "grpc/": {"rpc", "sidecar"},
+    "grpcpp/": {"rpc", "sidecar"},
+    "valetkey/v1/": {"rpc", "web", "sidecar"},
     # A definition is data that the flows read as it is.
     "valetkey/catalog/": {"catalog", "oauth", "broker", "rpc", "web"},
     "boost/beast": {"net/http", "web"},

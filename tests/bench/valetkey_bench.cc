@@ -17,11 +17,14 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "service/base/log.h"
 #include "service/net/redis/testing/redis_server.h"
+#include "service/sidecar/sidecar.h"
 #include "tests/bench/driver.h"
 #include "tests/bench/report.h"
 #include "tests/bench/stack.h"
+#include "valetkey/testing/fake_valetkey.h"
 
 ABSL_FLAG(std::string, json, "",
           "Write the figures to this file as an array of {name, value, unit, "
@@ -83,6 +86,54 @@ bool Compare(const Comparison& comparison, int rounds,
   return failed == 0;
 }
 
+// GetToken through a sidecar's socket, kept warm by a server that is a fake.
+bool CompareSidecar(Load baseline, const std::string& folder, int rounds,
+                    std::vector<Figure>& figures) {
+  client::FakeValetKey server;
+  Load own = baseline;
+  own.names.clear();
+  for (int i = 0; i < 100; ++i) {
+    own.names.push_back(absl::StrCat("applications/shop/connections/c-",
+                                     absl::Dec(i, absl::kZeroPad16), "abcd"));
+    server.SetToken(own.names.back(), std::string(kTokenBytes, 'k'));
+  }
+  sidecar::SidecarOptions options;
+  options.upstream = server.client_options();
+  options.socket.addresses = {absl::StrCat("unix:", folder, "/sidecar.sock")};
+  options.warm = own.names;
+  sidecar::Sidecar sidecar(options);
+  if (const absl::Status started = sidecar.Start(); !started.ok()) {
+    std::fprintf(stderr, "%s\n", started.ToString().c_str());
+    return false;
+  }
+  own.address = options.socket.addresses[0];
+  own.authorization = baseline.authorization = "";
+  baseline.names = own.names;
+  own.channels = baseline.channels = 2;
+  own.outstanding = baseline.outstanding = 32;
+  own.calls = baseline.calls = absl::GetFlag(FLAGS_calls);
+  // Warm, and memory answers again after the watch has begun.
+  while (server.Calls("GetToken") < 100) absl::SleepFor(absl::Milliseconds(10));
+  absl::SleepFor(absl::Seconds(1));
+  const int fetched = server.Calls("GetToken");
+  const std::string name = "GetToken through a sidecar";
+  bool good =
+      Compare({name, own, baseline, ">= 0.90", "<= 1.20"}, rounds, figures);
+  own.outstanding = baseline.outstanding = 1;
+  own.channels = baseline.channels = 1;
+  own.calls = baseline.calls = absl::GetFlag(FLAGS_calls) / 4;
+  good &= Compare({name + ", one at a time", own, baseline}, rounds, figures);
+  const double p50 = figures[figures.size() - 2].value;
+  figures.push_back({name + ", one at a time, p50 above the empty call's",
+                     p50 - p50 / figures[figures.size() - 2].ratio, "us", "", 0,
+                     "<= 10"});
+  if (server.Calls("GetToken") != fetched) {
+    std::fprintf(stderr, "the sidecar asked the server meanwhile\n");
+    good = false;
+  }
+  return good;
+}
+
 int Main() {
   InitLog({.level = LogLevel::kError});
   const int rounds = std::max(1, absl::GetFlag(FLAGS_rounds));
@@ -133,6 +184,8 @@ int Main() {
     good &= Compare({"GetToken from memory, one at a time", own, baseline},
                     rounds, figures);
   }
+
+  good &= CompareSidecar(baseline, folder, rounds, figures);
 
   if (!redis::RedisServer::Installed()) {
     std::fprintf(stderr,

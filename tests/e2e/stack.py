@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("VALETKEY_BUILD_DIR", ROOT / "build/release"))
 SERVER = BUILD / "service/cmd/valetkeyd/valetkeyd"
 COMMAND_LINE = BUILD / "service/cmd/valetkey/valetkey"
+SIDECAR = BUILD / "service/cmd/valetkey-sidecar/valetkey-sidecar"
 CLIENT_ID = "1457312"
 CLIENT_SECRET = "canary-client-secret"
 _TIMEOUT = 30.0
@@ -55,7 +56,7 @@ class Ended:
 
 def missing() -> str:
     """What keeps this machine from running the stack; "" if nothing does."""
-    for path in (SERVER, COMMAND_LINE):
+    for path in (SERVER, COMMAND_LINE, SIDECAR):
         if not path.exists():
             return f"{path.name} is not built"
     return "" if shutil.which("redis-server") else "redis-server is not here"
