@@ -87,6 +87,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       state.forwarded.reset();
     }
     if (call == nullptr) return;
+    if (status.ok() && !call->response_->Valid()) {
+      // gRPC would end the process.
+      VK_GIVE(call);
+      call->Finish({grpc::StatusCode::INTERNAL, "the server sent no answer"});
+      return;
+    }
     if (status.ok()) call->answered_();
     VK_GIVE(call);
     call->Finish(status);
@@ -157,12 +163,18 @@ class Relay::Stream final : public BidiReactor,
   }
   void OnWriteDone(bool ok) override {
     VK_TAKE(this);
-    MutexLock lock(mutex_);
-    if (ok) {
-      forwarded_->Read();
-    } else {
-      forwarded_->Cancel();
+    std::optional<grpc::Status> end;
+    {
+      MutexLock lock(mutex_);
+      writing_ = false;
+      end = end_;
+      if (!end && ok) {
+        forwarded_->Read();
+      } else if (!end) {
+        forwarded_->Cancel();
+      }
     }
+    if (end) FinishWith(*end);
   }
   void OnCancel() override {
     VK_TAKE(this);
@@ -192,19 +204,29 @@ class Relay::Stream final : public BidiReactor,
     if (method_ == kWatchEvents && !std::exchange(began_, true)) {
       watches_->began();
     }
-    // Until OnWriteDone, no message comes and OnEnd does not.
+    {
+      MutexLock lock(mutex_);
+      writing_ = true;
+    }
+    // Kept until OnWriteDone, before which no other comes.
     message_.Swap(&message);
     VK_GIVE(this);
     StartWrite(&message_);
   }
   void OnEnd(const grpc::Status& status) {
-    bool shutting_down = false;
+    std::optional<grpc::Status> end;
     {
       MutexLock lock(mutex_);
-      shutting_down = shutting_down_;
+      forwarded_.reset();
+      end = end_ = shutting_down_ ? ShuttingDown() : status;
+      // Cancelled while a message was leaving: OnWriteDone finishes.
+      if (writing_) return;
     }
+    FinishWith(*end);
+  }
+  void FinishWith(const grpc::Status& status) {
     VK_GIVE(this);
-    Finish(shutting_down ? ShuttingDown() : status);
+    Finish(status);
   }
 
   const std::shared_ptr<Watches> watches_;
@@ -219,6 +241,8 @@ class Relay::Stream final : public BidiReactor,
   Mutex mutex_;
   bool cancelled_ VK_GUARDED_BY(mutex_) = false;
   bool shutting_down_ VK_GUARDED_BY(mutex_) = false;
+  bool writing_ VK_GUARDED_BY(mutex_) = false;
+  std::optional<grpc::Status> end_ VK_GUARDED_BY(mutex_);
   std::optional<ForwardedCall> forwarded_ VK_GUARDED_BY(mutex_);
 };
 

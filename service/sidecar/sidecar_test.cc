@@ -3,6 +3,9 @@
 #include "service/sidecar/sidecar.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -203,7 +206,7 @@ TEST_F(SidecarTest, StartsWithoutTheServer) {
   EXPECT_TRUE(EventuallyFromMemory("secret-1"));
 }
 
-TEST_F(SidecarTest, ADeadlineAndACancellationReachTheServer) {
+TEST_F(SidecarTest, ADeadlineIsPassedOn) {
   Start(Options());
   fake_.Hold("GetToken");
   grpc::ClientContext context;
@@ -215,7 +218,10 @@ TEST_F(SidecarTest, ADeadlineAndACancellationReachTheServer) {
   EXPECT_EQ(tokens_->GetToken(&context, request, &response).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
   fake_.Release("GetToken");
-  // A watcher that leaves is a watcher less at the server.
+}
+
+TEST_F(SidecarTest, AWatcherThatLeavesIsOneLessAtTheServer) {
+  Start(Options());
   grpc::ClientContext watching;
   v1::WatchEventsRequest watch;
   watch.set_parent("applications/shop");
@@ -229,6 +235,37 @@ TEST_F(SidecarTest, ADeadlineAndACancellationReachTheServer) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   EXPECT_TRUE(Eventually([&] { return fake_.Watches() == 0; }));
+}
+
+// A server that says of every call that it went well, and nothing else.
+class Mute final : public grpc::CallbackGenericService {
+ public:
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext*) override {
+    class Reactor final : public grpc::ServerGenericBidiReactor {
+     public:
+      Reactor() { Finish(grpc::Status::OK); }
+      void OnDone() override { delete this; }
+    };
+    return new Reactor;
+  }
+};
+
+TEST_F(SidecarTest, AServerThatAnswersNothingIsAnError) {
+  Mute mute;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(absl::StrCat("unix:", folder_.string(), "/mute"),
+                           grpc::InsecureServerCredentials());
+  builder.RegisterCallbackGenericService(&mute);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  SidecarOptions options = Options();
+  options.upstream.address = absl::StrCat("unix:", folder_.string(), "/mute");
+  Start(options);
+  v1::GetTokenResponse response;
+  EXPECT_EQ(GetToken(&response).error_code(), grpc::StatusCode::INTERNAL);
+  grpc::ClientContext context;
+  v1::RevokeResponse revoked;
+  EXPECT_FALSE(tokens_->Revoke(&context, v1::RevokeRequest(), &revoked).ok());
 }
 
 TEST_F(SidecarTest, StoppingEndsWatchesSoThatTheyResumeElsewhere) {

@@ -16,7 +16,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/status.h"
-#include "valetkey/error.h"
 
 namespace valetkey::sidecar {
 namespace {
@@ -101,31 +100,38 @@ absl::StatusOr<bool> TokenFiles::Update() {
   if (const std::optional<Token> token = source_.TryGet()) {
     return WriteToken(*token);
   }
-  const absl::Status fetched = Fetch();
+  const std::optional<client::Error> failed = Fetch();
   // What is there is good as long as it lives, unless it was ended.
-  const client::ErrorKind kind = client::KindOf(fetched);
+  const client::ErrorKind kind =
+      failed ? failed->kind : client::ErrorKind::kUnavailable;
   const bool ended = kind == client::ErrorKind::kConnectionRevoked ||
                      kind == client::ErrorKind::kNotFound ||
                      kind == client::ErrorKind::kPermissionDenied;
   if (!ended && absl::Now() < expire_time_) return false;
-  if (!fetched.ok()) return WriteError(fetched);
+  if (failed) {
+    return WriteError(failed->reason.empty()
+                          ? absl::StatusCodeToString(failed->code)
+                          : failed->reason,
+                      failed->message);
+  }
   // The first one, or another after the last one has expired, is on its way.
   if (generation_ == 0) return false;
-  return WriteError(
-      absl::UnavailableError("the token has expired, and no other came yet"));
+  return WriteError("UNAVAILABLE",
+                    "the token has expired, and no other came yet");
 }
 
-absl::Status TokenFiles::Fetch() {
-  absl::Status last;
+std::optional<client::Error> TokenFiles::Fetch() {
+  std::optional<client::Error> last;
   {
     MutexLock lock(fetched_->mutex);
-    last = fetched_->status;
+    last = fetched_->error;
     if (fetched_->under_way) return last;
     fetched_->under_way = true;
   }
   source_.Get({}, [fetched = fetched_](const absl::StatusOr<Token>& token) {
     MutexLock lock(fetched->mutex);
-    fetched->status = token.status();
+    fetched->error.reset();
+    if (!token.ok()) fetched->error = client::GetError(token.status());
     fetched->under_way = false;
   });
   return last;
@@ -153,14 +159,10 @@ absl::StatusOr<bool> TokenFiles::WriteToken(const Token& token) {
   return true;
 }
 
-absl::StatusOr<bool> TokenFiles::WriteError(const absl::Status& status) {
-  const client::Error error = client::GetError(status);
-  const std::string reason = error.reason.empty()
-                                 ? absl::StatusCodeToString(status.code())
-                                 : error.reason;
+absl::StatusOr<bool> TokenFiles::WriteError(const std::string& reason,
+                                            const std::string& message) {
   if (reason == error_) return false;
-  const nlohmann::json json = {{"error", reason},
-                               {"message", std::string(status.message())}};
+  const nlohmann::json json = {{"error", reason}, {"message", message}};
   VK_RETURN_IF_ERROR(
       Replace({{"token.json", SecretString(json.dump() + "\n")}}));
   error_ = reason;

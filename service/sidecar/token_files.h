@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@
 #include "absl/time/time.h"
 #include "service/base/mutex.h"
 #include "service/base/secret.h"
+#include "valetkey/error.h"
 #include "valetkey/token_source.h"
 
 namespace valetkey::sidecar {
@@ -66,15 +68,16 @@ class TokenFiles {
   // What the last fetch said; set by whoever fetches.
   struct Fetched {
     Mutex mutex;
-    absl::Status status VK_GUARDED_BY(mutex);
+    std::optional<client::Error> error VK_GUARDED_BY(mutex);
     bool under_way VK_GUARDED_BY(mutex) = false;
   };
 
   absl::Status Replace(const std::vector<File>& files);
   absl::StatusOr<bool> WriteToken(const client::Token& token);
-  absl::StatusOr<bool> WriteError(const absl::Status& status);
-  // Begins a fetch unless one is under way; what the last one said.
-  absl::Status Fetch();
+  absl::StatusOr<bool> WriteError(const std::string& reason,
+                                  const std::string& message);
+  // Begins a fetch unless one is under way; how the last one failed, if so.
+  std::optional<client::Error> Fetch();
 
   const client::TokenSource source_;
   const TokenFilesOptions options_;

@@ -78,7 +78,17 @@ void Forward::OnReadDone(bool ok) {
 
 void Forward::OnDone(const grpc::Status& status) {
   TakeOver(this);
-  handlers_.on_end(status);
+  bool closed = false;
+  {
+    const MutexLock lock(mutex_);
+    closed = closed_;
+  }
+  {
+    // Forgotten with the end: they may hold whoever holds this call.
+    const ForwardHandlers handlers = std::exchange(handlers_, {});
+    // After Close messages are dropped, so that it did not end well.
+    handlers.on_end(closed ? grpc::Status::CANCELLED : status);
+  }
   core_->End(this);
 }
 
