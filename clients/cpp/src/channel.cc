@@ -1,5 +1,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include "src/core.h"
@@ -7,8 +9,29 @@
 namespace valetkey::client::internal {
 namespace {
 
+// How often files are looked at, in seconds.
+constexpr unsigned kReloadEvery = 2;
+
+// gRPC reads the files again; a connection keeps what it was made with.
+std::shared_ptr<grpc::ChannelCredentials> ReloadedCredentials(
+    const Config& config) {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          config.private_key_file, config.certificate_file, config.roots_file,
+          kReloadEvery));
+  if (!config.roots_file.empty()) options.watch_root_certs();
+  if (!config.certificate_file.empty()) {
+    options.watch_identity_key_cert_pairs();
+  }
+  return grpc::experimental::TlsCredentials(options);
+}
+
 std::shared_ptr<grpc::ChannelCredentials> Credentials(const Config& config) {
   if (!config.tls) return grpc::InsecureChannelCredentials();
+  if (!config.roots_file.empty() || !config.certificate_file.empty()) {
+    return ReloadedCredentials(config);
+  }
   grpc::SslCredentialsOptions options;
   options.pem_root_certs = config.roots;
   options.pem_cert_chain = config.certificate;

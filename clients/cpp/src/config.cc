@@ -86,12 +86,14 @@ absl::Status AddTls(const ClientOptions& options,
       absl::StatusOr<std::string> roots = ReadFile("authorities", path);
       if (!roots.ok()) return roots.status();
       config->roots = *std::move(roots);
+      if (options.tls_reload) config->roots_file = path;
       break;
     }
   } else {
     absl::StatusOr<std::string> roots = ReadFile("authorities", authorities);
     if (!roots.ok()) return roots.status();
     config->roots = *std::move(roots);
+    if (options.tls_reload) config->roots_file = authorities;
   }
   if (!certificate.empty()) {
     absl::StatusOr<std::string> chain =
@@ -102,6 +104,10 @@ absl::Status AddTls(const ClientOptions& options,
     if (!secret.ok()) return secret.status();
     config->certificate = *std::move(chain);
     config->private_key = *std::move(secret);
+    if (options.tls_reload) {
+      config->certificate_file = certificate;
+      config->private_key_file = key;
+    }
   }
   return absl::OkStatus();
 }

@@ -21,6 +21,10 @@ struct Config {
   std::string roots;  // PEM; empty: gRPC's own
   std::string certificate;
   std::string private_key;
+  // Files to be watched in place of what was read of them; empty: none.
+  std::string roots_file;
+  std::string certificate_file;
+  std::string private_key_file;
   std::string server_name;  // empty: the target's
   std::string api_key;
   std::string api_key_file;  // where it came from; empty: from elsewhere

@@ -159,8 +159,9 @@ TEST(LifecycleTest, AUnixSocketNeedsNoKey) {
   }
 }
 
-// Certificates that openssl makes for the test.
-class TlsTest : public testing::Test {
+// Certificates that openssl makes for the test. Whether files are read again
+// makes no difference to whom is trusted.
+class TlsTest : public testing::TestWithParam<bool> {
  protected:
   TlsTest() {
     char folder[] = "/tmp/valetkey-tls-XXXXXX";
@@ -199,10 +200,11 @@ class TlsTest : public testing::Test {
   std::string folder_;
 };
 
-TEST_F(TlsTest, TrustsWhatItWasGiven) {
+TEST_P(TlsTest, TrustsWhatItWasGiven) {
   FakeValetKey fake(ServerOptions());
   fake.SetToken("c-7", "secret-1");
   ClientOptions options = fake.client_options();
+  options.tls_reload = GetParam();
   options.tls_ca = Path("ca.pem");
   const auto token = RealClient(options).GetToken(Request());
   EXPECT_TRUE(token.ok()) << token.status();
@@ -222,10 +224,11 @@ TEST_F(TlsTest, TrustsWhatItWasGiven) {
   EXPECT_FALSE(RealClient(options).GetToken(Request(), brief).ok());
 }
 
-TEST_F(TlsTest, TheServerNameIsWhatTheCertificateMustHave) {
+TEST_P(TlsTest, TheServerNameIsWhatTheCertificateMustHave) {
   FakeValetKey fake(ServerOptions());
   fake.SetToken("c-7", "secret-1");
   ClientOptions options = fake.client_options();
+  options.tls_reload = GetParam();
   options.tls_ca = Path("ca.pem");
   options.server_name = "broker.example";
   EXPECT_TRUE(RealClient(options).GetToken(Request()).ok());
@@ -236,12 +239,13 @@ TEST_F(TlsTest, TheServerNameIsWhatTheCertificateMustHave) {
       RealClient(options).GetToken(Request(), brief).status()));
 }
 
-TEST_F(TlsTest, ClientCertificate) {
+TEST_P(TlsTest, ClientCertificate) {
   FakeOptions server = ServerOptions();
   server.tls_client_authorities = ReadAll(Path("ca.pem"));
   FakeValetKey fake(server);
   fake.SetToken("c-7", "secret-1");
   ClientOptions options = fake.client_options();
+  options.tls_reload = GetParam();
   options.tls_ca = Path("ca.pem");
   options.tls_cert = Path("client.pem");
   options.tls_key = Path("client.key");
@@ -253,6 +257,31 @@ TEST_F(TlsTest, ClientCertificate) {
   brief.timeout = absl::Seconds(1);
   EXPECT_FALSE(RealClient(options).GetToken(Request(), brief).ok());
 }
+
+TEST_P(TlsTest, ACertificateThatIsReplaced) {
+  FakeOptions server = ServerOptions();
+  server.tls_client_authorities = ReadAll(Path("ca.pem"));
+  FakeValetKey fake(server);
+  fake.SetToken("c-7", "secret-1");
+  ClientOptions options = fake.client_options();
+  options.tls_reload = GetParam();
+  options.tls_ca = Path("ca.pem");
+  options.tls_cert = Path("own.pem");
+  options.tls_key = Path("own.key");
+  // At first one that the server does not trust.
+  Run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
+      "-nodes -days 2 -subj /CN=stranger -keyout own.key -out own.pem");
+  Client client = RealClient(options);
+  CallOptions brief;
+  brief.timeout = absl::Seconds(1);
+  EXPECT_FALSE(client.GetToken(Request(), brief).ok());
+  Run("cp client.key own.key && cp client.pem own.pem");
+  const bool reloaded =
+      Eventually([&] { return client.GetToken(Request(), brief).ok(); });
+  EXPECT_EQ(reloaded, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Reload, TlsTest, testing::Bool());
 
 }  // namespace
 }  // namespace valetkey::client

@@ -130,6 +130,7 @@ absl::Status AddUpstream(client::ClientOptions* options) {
   Give(absl::GetFlag(FLAGS_upstream_cert), &options->tls_cert);
   Give(absl::GetFlag(FLAGS_upstream_key), &options->tls_key);
   Give(absl::GetFlag(FLAGS_application), &options->application);
+  options->tls_reload = true;
   options->insecure_plaintext = absl::GetFlag(FLAGS_upstream_plaintext);
   const std::string token = absl::GetFlag(FLAGS_token_file);
   const std::string key = absl::GetFlag(FLAGS_api_key_file);

@@ -35,6 +35,9 @@ struct ClientOptions {
   // VALETKEY_TLS_CERT and VALETKEY_TLS_KEY: PEM files, both or none.
   std::optional<std::string> tls_cert;
   std::optional<std::string> tls_key;
+  // Read these files again when they change, within seconds, for connections
+  // that are made from then on. Otherwise they are read once.
+  bool tls_reload = false;
   // The name that the server's certificate must have, if not the address's.
   std::optional<std::string> server_name;
   // Sends the API key in plain text to a host that is not this machine.
