@@ -6,21 +6,26 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
-
-try:
-    import yaml
-except ImportError:  # Debian: python3-yaml
-    yaml = None
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 CHART = K8S / "chart"
 TOOLS = Path(os.environ.get("VALETKEY_TOOLS_DIR", ROOT / "build/tools"))
 
+sys.path.append(str(TOOLS / "python"))
+try:
+    import yaml
+except ImportError:  # Debian: python3-yaml; ./dev installs its own
+    yaml = None
+
 OVERLAYS = sorted(path.parent for path in K8S.glob("overlays/*/kustomization.yaml"))
 EXAMPLES = sorted(path.parent for path in K8S.glob("examples/*/kustomization.yaml"))
+EXAMPLES += sorted(
+    path.parent for path in ROOT.glob("tests/k8s/*/kustomization.yaml")
+)
 VALUES = sorted(CHART.glob("ci/*.yaml"))
 
 Manifest = dict[str, Any]
@@ -79,7 +84,10 @@ def key(manifest: Manifest) -> str:
 
 def all_rendered() -> dict[str, str]:
     """Everything that k8s/ describes, by where it is from."""
-    found = {str(p.relative_to(K8S)): kustomize(p) for p in OVERLAYS + EXAMPLES}
+    found = {
+        str(p.relative_to(K8S if p.is_relative_to(K8S) else ROOT)): kustomize(p)
+        for p in OVERLAYS + EXAMPLES
+    }
     found |= {f"chart/ci/{v.name}": helm(v) for v in VALUES}
     found |= {
         str(path.relative_to(K8S)): path.read_text()
