@@ -121,11 +121,15 @@ def remove_image() -> None:
 
 
 def for_podman(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Without probes, and without ports, which are the host's anyway."""
+    """Without probes, and without ports, which are the host's anyway. podman
+    4.3 crashes on a secret of which is not said whether it may be absent."""
     pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
     for container in pod.get("containers", []) + pod.get("initContainers", []):
         for name in ("startupProbe", "readinessProbe", "livenessProbe", "ports"):
             container.pop(name, None)
+    for volume in pod.get("volumes", []):
+        if "secret" in volume:
+            volume["secret"].setdefault("optional", False)
     return manifest
 
 
