@@ -43,7 +43,9 @@ def run(*command: str | Path) -> str:
         command, capture_output=True, text=True, check=False, env=_environment()
     )
     if done.returncode != 0:
-        raise RootfsError(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
+        raise RootfsError(
+            f"{' '.join(map(str, command))}: {done.stderr.strip()}"
+        )
     return done.stdout
 
 
@@ -66,7 +68,9 @@ def find_program(build: Path, name: str) -> Path:
     for path in sorted((build / "service").rglob(name)):
         if path.is_file() and os.access(path, os.X_OK):
             return path
-    raise RootfsError(f"{name} is not in {build}: build it with ./dev build {name}")
+    raise RootfsError(
+        f"{name} is not in {build}: build it with ./dev build {name}"
+    )
 
 
 def strip(source: Path, target: Path) -> None:
@@ -111,7 +115,9 @@ def packages_of(paths: Iterable[str]) -> set[str]:
         owners[path] = owner.split(",")[0].split(":")[0]
     for path, known in names.items():
         if known.isdisjoint(owners):
-            raise RootfsError(f"{path} is of no package: nothing tells its version")
+            raise RootfsError(
+                f"{path} is of no package: nothing tells its version"
+            )
     return set(owners.values())
 
 
@@ -148,7 +154,9 @@ def add_system(rootfs: Path) -> None:
     (rootfs / "etc/os-release").symlink_to("../usr/lib/os-release")
     certificates = Path("/", _CERTIFICATES)
     if not certificates.exists():
-        raise RootfsError(f"{certificates} is not here: install ca-certificates")
+        raise RootfsError(
+            f"{certificates} is not here: install ca-certificates"
+        )
     copy(certificates, rootfs / _CERTIFICATES, 0o644)
     # Where OpenSSL itself looks.
     (rootfs / "usr/lib/ssl").mkdir(parents=True)
@@ -207,7 +215,8 @@ def lay_out(build: Path, output: Path, names: list[str], epoch: int) -> None:
 
 def version() -> str:
     match = re.search(
-        r"project\(ValetKey VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text()
+        r"project\(ValetKey VERSION ([0-9.]+)",
+        (ROOT / "CMakeLists.txt").read_text(),
     )
     if match is None:
         raise RootfsError("CMakeLists.txt tells no version")

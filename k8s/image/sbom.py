@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,7 +32,8 @@ def package(stanza: str, release: Mapping[str, str]) -> dict[str, Any]:
     name, version = is_["Package"], is_["Version"]
     distribution = release.get("ID", "debian")
     where = (
-        f"pkg:deb/{distribution}/{quote(name, safe='')}@{quote(version, safe='')}"
+        f"pkg:deb/{distribution}/{quote(name, safe='')}"
+        f"@{quote(version, safe='')}"
         f"?arch={is_['Architecture']}"
         f"&distro={distribution}-{release.get('VERSION_ID', '')}"
     )
@@ -71,7 +72,9 @@ def file_entry(path: Path) -> dict[str, Any]:
         "checksums": [
             {
                 "algorithm": algorithm,
-                "checksumValue": hashlib.new(algorithm.lower(), content).hexdigest(),
+                "checksumValue": hashlib.new(
+                    algorithm.lower(), content
+                ).hexdigest(),
             }
             for algorithm in ("SHA1", "SHA256")  # SPDX asks for the former
         ],
@@ -125,27 +128,33 @@ def document(
     relations += [(ours["SPDXID"], "DEPENDS_ON", p["SPDXID"]) for p in packages]
     content = {"packages": [ours, *packages], "files": files}
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    made = datetime.fromtimestamp(epoch, timezone.utc)
-    return json.dumps(
-        {
-            "spdxVersion": "SPDX-2.3",
-            "dataLicense": "CC0-1.0",
-            "SPDXID": "SPDXRef-DOCUMENT",
-            "name": f"valetkey-{version}",
-            "documentNamespace": f"https://spdx.org/spdxdocs/valetkey-{digest}",
-            "creationInfo": {
-                "created": made.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "creators": ["Tool: valetkey-sbom", "Organization: ValetKey"],
+    made = datetime.fromtimestamp(epoch, UTC)
+    return (
+        json.dumps(
+            {
+                "spdxVersion": "SPDX-2.3",
+                "dataLicense": "CC0-1.0",
+                "SPDXID": "SPDXRef-DOCUMENT",
+                "name": f"valetkey-{version}",
+                "documentNamespace": f"https://spdx.org/spdxdocs/valetkey-{digest}",
+                "creationInfo": {
+                    "created": made.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "creators": [
+                        "Tool: valetkey-sbom",
+                        "Organization: ValetKey",
+                    ],
+                },
+                **content,
+                "relationships": [
+                    {
+                        "spdxElementId": source,
+                        "relationshipType": kind,
+                        "relatedSpdxElement": target,
+                    }
+                    for source, kind, target in relations
+                ],
             },
-            **content,
-            "relationships": [
-                {
-                    "spdxElementId": source,
-                    "relationshipType": kind,
-                    "relatedSpdxElement": target,
-                }
-                for source, kind, target in relations
-            ],
-        },
-        indent=1,
-    ) + "\n"
+            indent=1,
+        )
+        + "\n"
+    )

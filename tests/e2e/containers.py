@@ -8,13 +8,13 @@
 The kustomization is written to a folder of its own, on top of one of k8s/;
 PODMAN, VALETKEY_IMAGE_ARGS and VALETKEY_PLAY_ARGS name the program and add to
 the arguments of `podman build` and `podman kube play`. Containers use the
-host's network, which works with and without root and needs no plugin. Probes
-are left out, for podman would run them by a shell inside the container.
+host's network, which works with and without root and needs no plugin.
 """
 
 from __future__ import annotations
 
 import atexit
+import copy
 import functools
 import json
 import os
@@ -23,6 +23,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +47,9 @@ def podman(*arguments: str, check: bool = True) -> str:
         check=False,
     )
     if check and done.returncode != 0:
-        raise StackError(f"podman {arguments[0]}: {done.stderr.strip()[-2000:]}")
+        raise StackError(
+            f"podman {arguments[0]}: {done.stderr.strip()[-2000:]}"
+        )
     return done.stdout
 
 
@@ -104,7 +107,13 @@ def build_image() -> None:
     """Of the programs that are built; without a base, so from no registry."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
-            [ROOT / "k8s/image/rootfs.py", "--build", BUILD, "--output", folder],
+            [
+                ROOT / "k8s/image/rootfs.py",
+                "--build",
+                BUILD,
+                "--output",
+                folder,
+            ],
             check=True,
         )
         podman(
@@ -120,34 +129,75 @@ def remove_image() -> None:
         podman("rmi", "--force", f"{IMAGE}:{TAG}", check=False)
 
 
-def for_podman(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Without probes, and without ports, which are the host's anyway. podman
-    4.3 crashes on a secret of which is not said whether it may be absent."""
-    pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
-    for container in pod.get("containers", []) + pod.get("initContainers", []):
-        for name in ("startupProbe", "readinessProbe", "livenessProbe", "ports"):
+def for_podman(
+    manifest: dict[str, Any], folders: Mapping[str, Path]
+) -> dict[str, Any]:
+    """What podman makes of it what a cluster would.
+
+    Probes go, which podman would run by a shell in the container, and ports,
+    for the network is the host's. A Job becomes its pod. Native sidecars, of
+    which podman 4.3 knows nothing, become containers that start first.
+    Projected volumes become folders of the test's, by their names. A secret
+    must say whether it may be absent, or podman 4.3 crashes.
+    """
+    template = manifest.get("spec", {}).get("template")
+    if template is None:
+        return manifest
+    pod = template["spec"]
+    starters = pod.pop("initContainers", [])
+    sidecars = [it for it in starters if it.get("restartPolicy") == "Always"]
+    for sidecar in sidecars:
+        del sidecar["restartPolicy"]
+    pod["containers"] = sidecars + pod["containers"]
+    if others := [it for it in starters if it not in sidecars]:
+        pod["initContainers"] = others
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        for name in (
+            "startupProbe",
+            "readinessProbe",
+            "livenessProbe",
+            "ports",
+        ):
             container.pop(name, None)
     for volume in pod.get("volumes", []):
         if "secret" in volume:
             volume["secret"].setdefault("optional", False)
-    return manifest
+        if volume.pop("projected", None):
+            folder = str(folders[volume["name"]])
+            volume["hostPath"] = {"path": folder, "type": "Directory"}
+    if manifest["kind"] != "Job":
+        return manifest
+    labels = template["metadata"].get("labels", {})
+    name = manifest["metadata"]["name"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": labels},
+        "spec": pod,
+    }
 
 
 class Pods:
     """What one kustomization describes. For one thread."""
 
-    def __init__(self, base: Path, flags: str, patches: str = "") -> None:
-        """`base` is a folder of k8s/, whose flags are added to; `patches` are
-        further ones in YAML."""
+    def __init__(
+        self,
+        base: Path,
+        extra: str = "",
+        files: Mapping[str, str] | None = None,
+        folders: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`base` is a folder of k8s/; `extra` is added to the kustomization,
+        which finds `files` beside it; `folders` stand for projected volumes."""
         parent = ROOT / "build"
         parent.mkdir(exist_ok=True)
         # kustomize takes no absolute path to a base.
         self.folder = Path(tempfile.mkdtemp(prefix="pods-", dir=parent))
         self.manifests: list[dict[str, Any]] = []
+        self._folders = dict(folders or {})
         self._file = self.folder / "pods.yaml"
-        (self.folder / "e2e.flags").write_text(flags)
-        definition = ROOT / "service/catalog/definitions/github.textproto"
-        shutil.copy(definition, self.folder)
+        for name, text in (files or {}).items():
+            (self.folder / name).write_text(text)
         (self.folder / "kustomization.yaml").write_text(
             f"""\
 resources:
@@ -155,24 +205,7 @@ resources:
 images:
   - name: {IMAGE}
     newTag: {TAG}
-configMapGenerator:
-  - name: valetkey-config
-    behavior: merge
-    files:
-      - e2e.flags
-  # It may be absent in a cluster, but not for podman.
-  - name: valetkey-catalog
-    files:
-      - github.textproto
-patches:
-  - target:
-      kind: Deployment
-      name: valetkey
-    patch: |
-      - op: add
-        path: /spec/template/spec/containers/0/args/-
-        value: --flagfile=/etc/valetkey/config/e2e.flags
-{patches}"""
+{extra}"""
         )
 
     def __enter__(self) -> Self:
@@ -198,7 +231,7 @@ patches:
         """Starts what is not there. A claim that is bound stays as it is."""
         there = podman("volume", "ls", "--quiet").splitlines()
         playable = [
-            for_podman(it)
+            for_podman(copy.deepcopy(it), self._folders)
             for it in self.manifests
             if it["kind"] in _KINDS
             and not (
@@ -224,7 +257,9 @@ patches:
         """The whole name of the container that the manifest calls so."""
         found = [
             line
-            for line in podman("ps", "--all", "--format={{.Names}}").splitlines()
+            for line in podman(
+                "ps", "--all", "--format={{.Names}}"
+            ).splitlines()
             if line.endswith(f"-{name}")
         ]
         if len(found) != 1:

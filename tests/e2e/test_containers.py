@@ -5,21 +5,49 @@ from __future__ import annotations
 
 import json
 import unittest
+from pathlib import Path
 from typing import Any
 
-from e2e.containers import Pods, missing_engine, podman, remove_image
+from e2e.containers import (
+    Pods,
+    for_podman,
+    missing_engine,
+    podman,
+    remove_image,
+)
 from e2e.stack import (
     CLIENT_ID,
     CLIENT_SECRET,
+    ROOT,
     StackError,
     free_port,
     missing,
     wait_for,
 )
+from k8s import render
 from k8s.render import K8S
 from pinterest_emulator.client import Emulator, consent, request
 
 _PROGRAM = "valetkeyd"
+# The catalog may be absent in a cluster, but not for podman.
+_FLAGS_ADDED = """\
+configMapGenerator:
+  - name: valetkey-config
+    behavior: merge
+    files:
+      - e2e.flags
+  - name: valetkey-catalog
+    files:
+      - github.textproto
+patches:
+  - target:
+      kind: Deployment
+      name: valetkey
+    patch: |
+      - op: add
+        path: /spec/template/spec/containers/0/args/-
+        value: --flagfile=/etc/valetkey/config/e2e.flags
+"""
 
 
 def tearDownModule() -> None:
@@ -43,13 +71,20 @@ class DevOverlay(unittest.TestCase):
                 ("api", self.emulator.api),
             )
         )
+        flags = (
+            f"--listen=127.0.0.1:{self.grpc}\n"
+            f"--http_listen=127.0.0.1:{http_port}\n"
+            f"--public_url={self.http}\n"
+            f"--origin_override={overrides}\n"
+        )
+        definition = (
+            ROOT / "service/catalog/definitions/github.textproto"
+        ).read_text()
         self.pods = self.enterContext(
             Pods(
                 K8S / "overlays/dev",
-                f"--listen=127.0.0.1:{self.grpc}\n"
-                f"--http_listen=127.0.0.1:{http_port}\n"
-                f"--public_url={self.http}\n"
-                f"--origin_override={overrides}\n",
+                _FLAGS_ADDED,
+                {"e2e.flags": flags, "github.textproto": definition},
             )
         )
         self.probes = self.probe_paths()
@@ -96,7 +131,9 @@ class DevOverlay(unittest.TestCase):
             *("--client-secret-file", "-"),
             stdin=CLIENT_SECRET,
         )
-        begun = self.call("Authorize", provider="providers/pinterest", subject="ann")
+        begun = self.call(
+            "Authorize", provider="providers/pinterest", subject="ann"
+        )
         page = request("GET", consent(begun["authorizationUri"], "ann"))
         self.assertEqual(page.status, 200)
         return begun["connection"].rsplit("/", 1)[1]
@@ -161,6 +198,43 @@ class DevOverlay(unittest.TestCase):
         podman("stop", self.pods.container(_PROGRAM))
         self.assertEqual(self.pods.inspect(_PROGRAM)["State"]["ExitCode"], 0)
         self.assertIn("stopped", self.pods.logs(_PROGRAM))
+
+
+_NO_KUSTOMIZE = render.missing("kustomize")
+
+
+@unittest.skipIf(_NO_KUSTOMIZE, _NO_KUSTOMIZE)
+class Translation(unittest.TestCase):
+    """What podman is given for the examples with the sidecar."""
+
+    def played(self, example: str, kind: str) -> dict[str, Any]:
+        text = render.kustomize(K8S / "examples" / example)
+        found = next(it for it in render.parse(text) if it["kind"] == kind)
+        return for_podman(found, {"valetkey-token": Path("/tokens")})
+
+    def test_a_job_is_its_pod(self) -> None:
+        pod = self.played("job", "Job")
+        self.assertEqual(pod["kind"], "Pod")
+        self.assertEqual(pod["metadata"]["name"], "report")
+        self.assertEqual(
+            [it["name"] for it in pod["spec"]["containers"]],
+            ["valetkey-sidecar", "report"],
+        )
+
+    def test_the_sidecar_is_a_container_that_starts_first(self) -> None:
+        for example in ("socket", "file", "egress"):
+            with self.subTest(example):
+                made = self.played(example, "Deployment")
+                pod = made["spec"]["template"]["spec"]
+                self.assertNotIn("initContainers", pod)
+                sidecar = pod["containers"][0]
+                self.assertEqual(sidecar["name"], "valetkey-sidecar")
+                self.assertNotIn("restartPolicy", sidecar)
+                self.assertNotIn("startupProbe", sidecar)
+                volumes = {it["name"]: it for it in pod["volumes"]}
+                self.assertEqual(
+                    volumes["valetkey-token"]["hostPath"]["path"], "/tokens"
+                )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 
 from e2e.stack import BUILD, ROOT, missing
 
-_NEEDED = missing() or ("" if shutil.which("dpkg-query") else "dpkg is not here")
+_NEEDED = missing() or (
+    "" if shutil.which("dpkg-query") else "dpkg is not here"
+)
 
 
 def lay_out(folder: str) -> Path:
@@ -63,7 +65,9 @@ class Image(unittest.TestCase):
     def test_has_our_programs_alone(self) -> None:
         programs = {path.name for path in (self.root / "usr/bin").iterdir()}
         self.assertLessEqual({"valetkeyd", "valetkey"}, programs)
-        self.assertEqual({name for name in programs if "valetkey" not in name}, set())
+        self.assertEqual(
+            {name for name in programs if "valetkey" not in name}, set()
+        )
         for path in self.root.rglob("*"):
             self.assertNotIn(path.name, ("sh", "bash", "dash", "perl", "apt"))
 
@@ -86,7 +90,9 @@ class Image(unittest.TestCase):
             self.assertNotIn(str(ROOT).encode(), program.read_bytes())
 
     def test_all_packages_are_in_the_sbom(self) -> None:
-        there = {p.name for p in (self.root / "var/lib/dpkg/status.d").iterdir()}
+        there = {
+            p.name for p in (self.root / "var/lib/dpkg/status.d").iterdir()
+        }
         self.assertLessEqual({"libc6", "libssl3", "ca-certificates"}, there)
         named = {p["name"]: p for p in self.sbom["packages"]}
         self.assertEqual(set(named), there | {"valetkey"})
@@ -108,7 +114,9 @@ class Image(unittest.TestCase):
 
     def test_sbom_refers_to_what_is_in_it(self) -> None:
         known = {"SPDXRef-DOCUMENT"}
-        known |= {x["SPDXID"] for x in self.sbom["packages"] + self.sbom["files"]}
+        known |= {
+            x["SPDXID"] for x in self.sbom["packages"] + self.sbom["files"]
+        }
         for relation in self.sbom["relationships"]:
             self.assertIn(relation["spdxElementId"], known)
             self.assertIn(relation["relatedSpdxElement"], known)
@@ -116,7 +124,13 @@ class Image(unittest.TestCase):
     def test_a_program_that_is_not_built_is_named(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
-                [ROOT / "k8s/image/rootfs.py", "--build", folder, "--output", folder],
+                [
+                    ROOT / "k8s/image/rootfs.py",
+                    "--build",
+                    folder,
+                    "--output",
+                    folder,
+                ],
                 capture_output=True,
                 text=True,
                 check=False,

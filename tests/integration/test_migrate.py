@@ -27,7 +27,9 @@ class Refusals(unittest.TestCase):
     def test_without_a_shared_store(self) -> None:
         done = migrate()
         self.assertEqual(done.returncode, 1)
-        self.assertIn("--migrate_only: expected together with --store", done.stderr)
+        self.assertIn(
+            "--migrate_only: expected together with --store", done.stderr
+        )
 
     def test_a_store_url_that_is_none(self) -> None:
         done = migrate("--store=mysql://db/valetkey")
@@ -46,9 +48,7 @@ class Migrations(unittest.TestCase):
             done = migrate(f"--store={self.postgres.url}")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("the store is up to date", done.stderr)
-        self.assertEqual(
-            self.postgres.query("SELECT count(*) FROM store"), "1"
-        )
+        self.assertEqual(self.postgres.query("SELECT count(*) FROM store"), "1")
 
     def test_many_at_a_time(self) -> None:
         command = [SERVER, "--migrate_only", f"--store={self.postgres.url}"]
@@ -59,9 +59,7 @@ class Migrations(unittest.TestCase):
         for job in jobs:
             _, said = job.communicate(timeout=60)
             self.assertEqual(job.returncode, 0, said)
-        self.assertEqual(
-            self.postgres.query("SELECT count(*) FROM store"), "1"
-        )
+        self.assertEqual(self.postgres.query("SELECT count(*) FROM store"), "1")
 
     def test_tables_of_another_program(self) -> None:
         self.postgres.query("CREATE TABLE events (id int)")

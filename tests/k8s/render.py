@@ -21,8 +21,12 @@ try:
 except ImportError:  # Debian: python3-yaml; ./dev installs its own
     yaml = None
 
-OVERLAYS = sorted(path.parent for path in K8S.glob("overlays/*/kustomization.yaml"))
-EXAMPLES = sorted(path.parent for path in K8S.glob("examples/*/kustomization.yaml"))
+OVERLAYS = sorted(
+    path.parent for path in K8S.glob("overlays/*/kustomization.yaml")
+)
+EXAMPLES = sorted(
+    path.parent for path in K8S.glob("examples/*/kustomization.yaml")
+)
 EXAMPLES += sorted(
     path.parent for path in ROOT.glob("tests/k8s/*/kustomization.yaml")
 )

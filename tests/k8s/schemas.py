@@ -33,7 +33,9 @@ def convert(
     """Writes target/vVERSION/KIND.json for each (apiVersion, kind) that this
     version of Kubernetes has."""
     folder = source(tools) / f"v{version}-local-strict"
-    definitions = json.loads((folder / "_definitions.json").read_text())["$defs"]
+    definitions = json.loads((folder / "_definitions.json").read_text())[
+        "$defs"
+    ]
     out = target / f"v{version}"
     out.mkdir(parents=True, exist_ok=True)
     for api_version, kind in sorted(set(kinds)):

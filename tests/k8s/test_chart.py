@@ -71,8 +71,13 @@ class Effect:
         metadata = it["metadata"]
         # Helm names the namespace at its command line.
         it["metadata"] = without(metadata, "namespace", "annotations")
-        it["metadata"]["name"] = self.names.get(metadata["name"], metadata["name"])
-        if it["kind"] == "ConfigMap" and it["metadata"]["name"] == "valetkey-config":
+        it["metadata"]["name"] = self.names.get(
+            metadata["name"], metadata["name"]
+        )
+        if (
+            it["kind"] == "ConfigMap"
+            and it["metadata"]["name"] == "valetkey-config"
+        ):
             it["data"] = {}  # seen in the flags of those who read it
         template = it.get("spec", {}).get("template")
         if template:
@@ -83,7 +88,9 @@ class Effect:
     def pod(self, spec: Manifest) -> None:
         for container in spec["containers"]:
             container["args"] = flags_of(container, self.configs)
-            container["volumeMounts"] = self.by_name(container.get("volumeMounts"))
+            container["volumeMounts"] = self.by_name(
+                container.get("volumeMounts")
+            )
             container["env"] = self.by_name(container.get("env"))
         spec["volumes"] = self.by_name(spec.get("volumes"))
 
@@ -106,7 +113,9 @@ class Effect:
 class SameEffect(unittest.TestCase):
     maxDiff = None
 
-    def effects(self, name: str) -> tuple[dict[str, Manifest], dict[str, Manifest]]:
+    def effects(
+        self, name: str
+    ) -> tuple[dict[str, Manifest], dict[str, Manifest]]:
         overlay = Effect(render.kustomize(K8S / "overlays" / name))
         chart = Effect(render.helm(CHART / "ci" / f"{name}.yaml"))
         return overlay.objects, chart.objects
@@ -132,7 +141,9 @@ class SameEffect(unittest.TestCase):
                 a for a in container["args"] if not a.startswith("--keyring=")
             ]
             for place, names in ((container, "volumeMounts"), (pod, "volumes")):
-                place[names] = [i for i in place[names] if i["name"] != "config"]
+                place[names] = [
+                    i for i in place[names] if i["name"] != "config"
+                ]
         self.assertEqual(sorted(overlay), sorted(chart))
         for object_name, expected in overlay.items():
             with self.subTest(object_name):
@@ -161,7 +172,10 @@ class Values(unittest.TestCase):
             ([], "publicUrl: expected"),
             ([url], "store: expected"),
             ([url, "store.postgres.url=mysql://db"], "/store/postgres/url"),
-            ([url, "store.postgres.url=postgres://v:secret@db/v"], "no password in it"),
+            (
+                [url, "store.postgres.url=postgres://v:secret@db/v"],
+                "no password in it",
+            ),
             ([url, store, "tls.mode=maybe"], "/tls/mode"),
             ([url, store, "flags[0]=idle_after=1h"], "/flags/0"),
             ([url, store, "replica=2"], "replica"),

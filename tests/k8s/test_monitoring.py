@@ -60,8 +60,12 @@ class Metrics(unittest.TestCase):
 
     def test_the_page_of_metrics_has_all(self) -> None:
         page = (ROOT / "docs/operations.md").read_text()
-        declared = set(re.findall(r"^# TYPE (valetkey_\S+)", self.known, re.MULTILINE))
-        self.assertEqual({name for name in declared if f"`{name}`" not in page}, set())
+        declared = set(
+            re.findall(r"^# TYPE (valetkey_\S+)", self.known, re.MULTILINE)
+        )
+        self.assertEqual(
+            {name for name in declared if f"`{name}`" not in page}, set()
+        )
 
 
 @unittest.skipIf(render.missing(), render.missing())
