@@ -149,10 +149,11 @@ absl::StatusOr<bool> TokenFiles::WriteToken(const Token& token) {
   if (token.expire_time() != absl::InfiniteFuture()) {
     json["expire_time"] = TimeText(token.expire_time());
   }
-  VK_RETURN_IF_ERROR(
-      Replace({{"token", SecretString(token.access_token())},
-               {"authorization_header", SecretString(token.authorization())},
-               {"token.json", SecretString::Take(json.dump() + "\n")}}));
+  VK_RETURN_IF_ERROR(Replace(
+      {{"token", SecretString(token.access_token())},
+       {"authorization_header", SecretString::Take(absl::StrCat(
+                                    "Authorization: ", token.authorization()))},
+       {"token.json", SecretString::Take(json.dump() + "\n")}}));
   generation_ = token.generation();
   expire_time_ = token.expire_time();
   error_.clear();

@@ -1,7 +1,7 @@
 // Tokens as files, for programs that know no API.
 //
 // The path is a folder with three files: `token` (the access token alone),
-// `authorization_header` ("Bearer ..."), and `token.json`:
+// `authorization_header` ("Authorization: Bearer ..."), and `token.json`:
 //
 //   {"access_token": "...", "token_type": "bearer", "generation": 7,
 //    "expire_time": "2026-11-26T10:00:00Z", "scopes": ["pins:read"]}

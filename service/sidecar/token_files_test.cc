@@ -47,7 +47,8 @@ TEST_F(TokenFilesTest, WritesTheTokenAndWhatIsToBeKnownOfIt) {
   ASSERT_TRUE(files.Prepare().ok());
   ASSERT_TRUE(EventuallyWrites(files));
   EXPECT_EQ(Read(path_ / "token"), "secret-2");
-  EXPECT_EQ(Read(path_ / "authorization_header"), "Bearer secret-2");
+  EXPECT_EQ(Read(path_ / "authorization_header"),
+            "Authorization: Bearer secret-2");
   EXPECT_EQ(Json()["access_token"], "secret-2");
   EXPECT_EQ(Json()["token_type"], "bearer");
   EXPECT_EQ(Json()["generation"], 2);
@@ -98,7 +99,9 @@ TEST_F(TokenFilesTest, ChangeInOneStep) {
       if (error) continue;
       const std::string one = Read(version / "token");
       const std::string header = Read(version / "authorization_header");
-      if (!one.empty() && !header.empty() && header != "Bearer " + one) ++torn;
+      if (!one.empty() && !header.empty() &&
+          header != "Authorization: Bearer " + one)
+        ++torn;
     }
   });
   for (int i = 2; i < 60; ++i) {

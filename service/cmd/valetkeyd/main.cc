@@ -8,6 +8,7 @@
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "service/base/log.h"
+#include "service/cmd/valetkeyd/migrate.h"
 #include "service/cmd/valetkeyd/server.h"
 #include "service/cmd/valetkeyd/server_flags.h"
 
@@ -51,6 +52,10 @@ int main(int argc, char** argv) {
   valetkey::InitLog(*log);
   auto options = valetkey::ServerOptionsFromFlags();
   if (!options.ok()) return Fail(options.status());
+  if (options->migrate_only) {
+    const absl::Status migrated = valetkey::MigrateStore(*options);
+    return migrated.ok() ? 0 : Fail(migrated);
+  }
 
   // Every thread inherits the mask: signals are taken by sigwait alone.
   sigset_t signals;

@@ -22,6 +22,7 @@ struct ServerOptions {
   std::string data_dir;
   std::string store_url;  // of a PostgreSQL; "": embedded
   int store_connections = 4;
+  bool migrate_only = false;  // see migrate.h; no server then
   absl::Duration coherence_bound = absl::Seconds(1);
   std::string keyring;              // a file; "": keyring in data_dir
   std::string admin_key_file;       // "": admin.key in data_dir

@@ -22,6 +22,9 @@ ABSL_FLAG(std::string, store, "",
           "with passfile=PATH in place of a password. Empty: an embedded store "
           "in --data_dir, for one server alone.");
 ABSL_FLAG(int, store_connections, 4, "Connections to --store.");
+ABSL_FLAG(bool, migrate_only, false,
+          "Bring the tables of --store up to date and end, without serving. "
+          "Servers do it at their start too. Needs no other flag.");
 ABSL_FLAG(absl::Duration, coherence_bound, absl::Seconds(1),
           "With --store: for how long at most a token is still given out from "
           "memory after another replica has revoked it. A replica that is cut "
@@ -138,8 +141,9 @@ absl::StatusOr<LogOptions> LogOptionsFromFlags() {
 
 absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
   ServerOptions options;
+  options.migrate_only = absl::GetFlag(FLAGS_migrate_only);
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
-  if (options.data_dir.empty()) {
+  if (options.data_dir.empty() && !options.migrate_only) {
     return BadFlag("data_dir", "the folder to keep grants in");
   }
   options.store_url = absl::GetFlag(FLAGS_store);
@@ -174,7 +178,7 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
                      "--insecure_plaintext)");
     }
     while (options.public_url.back() == '/') options.public_url.pop_back();
-  } else {
+  } else if (!options.migrate_only) {
     const auto address = ParseListenAddress(options.http_listen);
     if (options.http_listen.empty() || !address.ok() || address->is_unix ||
         address->port == 0) {

@@ -1,0 +1,241 @@
+"""overlays/dev as containers: an account is connected at the emulator, and its
+token outlives the containers. An operator's way: by the command line inside."""
+
+from __future__ import annotations
+
+import json
+import unittest
+from pathlib import Path
+from typing import Any
+
+from e2e.containers import (
+    Pods,
+    for_podman,
+    missing_engine,
+    podman,
+    remove_image,
+)
+from e2e.stack import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    ROOT,
+    StackError,
+    free_port,
+    missing,
+    wait_for,
+)
+from k8s import render
+from k8s.render import K8S
+from pinterest_emulator.client import Emulator, consent, request
+
+_PROGRAM = "valetkeyd"
+# The catalog may be absent in a cluster, but not for podman.
+_FLAGS_ADDED = """\
+configMapGenerator:
+  - name: valetkey-config
+    behavior: merge
+    files:
+      - e2e.flags
+  - name: valetkey-catalog
+    files:
+      - github.textproto
+patches:
+  - target:
+      kind: Deployment
+      name: valetkey
+    patch: |
+      - op: add
+        path: /spec/template/spec/containers/0/args/-
+        value: --flagfile=/etc/valetkey/config/e2e.flags
+"""
+
+
+def tearDownModule() -> None:
+    remove_image()
+
+
+@unittest.skipIf(missing(), missing())
+class DevOverlay(unittest.TestCase):
+    def setUp(self) -> None:
+        lacking = missing_engine()
+        if lacking:
+            self.skipTest(lacking)
+        self.emulator = Emulator.start(arguments=["--access-ttl", "3600"])
+        self.addCleanup(self.emulator.stop)
+        self.grpc, http_port = free_port(), free_port()
+        self.http = f"http://127.0.0.1:{http_port}"
+        overrides = ",".join(
+            f"https://{host}.pinterest.com={origin}"
+            for host, origin in (
+                ("www", self.emulator.www),
+                ("api", self.emulator.api),
+            )
+        )
+        flags = (
+            f"--listen=127.0.0.1:{self.grpc}\n"
+            f"--http_listen=127.0.0.1:{http_port}\n"
+            f"--public_url={self.http}\n"
+            f"--origin_override={overrides}\n"
+        )
+        definition = (
+            ROOT / "service/catalog/definitions/github.textproto"
+        ).read_text()
+        self.pods = self.enterContext(
+            Pods(
+                K8S / "overlays/dev",
+                _FLAGS_ADDED,
+                {"e2e.flags": flags, "github.textproto": definition},
+            )
+        )
+        self.probes = self.probe_paths()
+        self.key = ""
+
+    def probe_paths(self) -> set[str]:
+        text = (K8S / "base/deployment.yaml").read_text()
+        return {p for p in ("/healthz", "/readyz") if f"path: {p}" in text}
+
+    def await_ready(self) -> None:
+        def ready() -> bool:
+            try:
+                return all(
+                    request("GET", self.http + path).status == 200
+                    for path in self.probes
+                )
+            except OSError:
+                if self.pods.inspect(_PROGRAM)["RestartCount"] > 3:
+                    raise StackError(self.pods.logs(_PROGRAM)[-2000:]) from None
+                return False
+
+        wait_for("the server's probes", ready, timeout=60, pause=0.1)
+
+    def valetkey(self, *arguments: str, stdin: str = "") -> str:
+        """As the operator, whose first key is inside."""
+        return self.pods.run_in(
+            *(_PROGRAM, "valetkey", f"--address=127.0.0.1:{self.grpc}"),
+            "--api-key-file=/var/lib/valetkey/admin.key",
+            *("--application=shop", *arguments),
+            stdin=stdin,
+        )
+
+    def connect(self) -> str:
+        """An application, its provider and a person's consent."""
+        self.emulator.put_app(
+            CLIENT_ID,
+            secret=CLIENT_SECRET,
+            redirect_uris=[f"{self.http}/oauth/callback"],
+        )
+        self.valetkey("applications", "create", "shop")
+        self.key = self.valetkey("keys", "create", "--all-rights").strip()
+        self.valetkey(
+            *("providers", "add", "pinterest", "--client-id", CLIENT_ID),
+            *("--client-secret-file", "-"),
+            stdin=CLIENT_SECRET,
+        )
+        begun = self.call(
+            "Authorize", provider="providers/pinterest", subject="ann"
+        )
+        page = request("GET", consent(begun["authorizationUri"], "ann"))
+        self.assertEqual(page.status, 200)
+        return begun["connection"].rsplit("/", 1)[1]
+
+    def call(self, method: str, **body: str) -> dict[str, Any]:
+        if "provider" in body:
+            body["provider"] = "applications/shop/" + body["provider"]
+        answer = request(
+            "POST",
+            f"{self.http}/valetkey.v1.TokenService/{method}",
+            json.dumps(body).encode(),
+            {
+                "authorization": f"Bearer {self.key}",
+                "content-type": "application/json",
+            },
+        )
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def token(self, connection: str) -> dict[str, Any]:
+        name = f"applications/shop/connections/{connection}"
+        return self.call("GetToken", name=name)["token"]
+
+    def test_a_token_outlives_the_containers(self) -> None:
+        self.pods.play()
+        self.await_ready()
+        connection = self.connect()
+        before = self.token(connection)
+        self.assertTrue(before["accessToken"].startswith("pina_"))
+
+        with self.subTest("killed and started"):
+            self.pods.kill(_PROGRAM)
+            self.pods.start(_PROGRAM)
+            self.await_ready()
+            self.assertEqual(self.token(connection), before)
+
+        with self.subTest("replaced, as by another version's"):
+            self.pods.down()
+            self.pods.play()
+            self.await_ready()
+            self.assertEqual(self.token(connection), before)
+
+        with self.subTest("no secret in the log"):
+            log = self.pods.logs(_PROGRAM)
+            self.assertIn("serving", log)
+            for secret in (before["accessToken"], CLIENT_SECRET, self.key):
+                self.assertNotIn(secret, log)
+
+    def test_the_container_is_confined(self) -> None:
+        self.pods.play()
+        self.await_ready()
+        is_ = self.pods.inspect(_PROGRAM)
+        self.assertTrue(is_["HostConfig"]["ReadonlyRootfs"])
+        self.assertEqual(is_["Config"]["User"].split(":")[0], "65532")
+        self.assertEqual(is_["EffectiveCaps"] or [], [])
+        with self.assertRaises(StackError):
+            self.pods.run_in(_PROGRAM, "sh", "-c", "true")
+
+    def test_stops_in_order(self) -> None:
+        self.pods.play()
+        self.await_ready()
+        podman("stop", self.pods.container(_PROGRAM))
+        self.assertEqual(self.pods.inspect(_PROGRAM)["State"]["ExitCode"], 0)
+        self.assertIn("stopped", self.pods.logs(_PROGRAM))
+
+
+_NO_KUSTOMIZE = render.missing("kustomize")
+
+
+@unittest.skipIf(_NO_KUSTOMIZE, _NO_KUSTOMIZE)
+class Translation(unittest.TestCase):
+    """What podman is given for the examples with the sidecar."""
+
+    def played(self, example: str, kind: str) -> dict[str, Any]:
+        text = render.kustomize(K8S / "examples" / example)
+        found = next(it for it in render.parse(text) if it["kind"] == kind)
+        return for_podman(found, {"valetkey-token": Path("/tokens")})
+
+    def test_a_job_is_its_pod(self) -> None:
+        pod = self.played("job", "Job")
+        self.assertEqual(pod["kind"], "Pod")
+        self.assertEqual(pod["metadata"]["name"], "report")
+        self.assertEqual(
+            [it["name"] for it in pod["spec"]["containers"]],
+            ["valetkey-sidecar", "report"],
+        )
+
+    def test_the_sidecar_is_a_container_that_starts_first(self) -> None:
+        for example in ("socket", "file"):
+            with self.subTest(example):
+                made = self.played(example, "Deployment")
+                pod = made["spec"]["template"]["spec"]
+                self.assertNotIn("initContainers", pod)
+                sidecar = pod["containers"][0]
+                self.assertEqual(sidecar["name"], "valetkey-sidecar")
+                self.assertNotIn("restartPolicy", sidecar)
+                self.assertNotIn("startupProbe", sidecar)
+                volumes = {it["name"]: it for it in pod["volumes"]}
+                self.assertEqual(
+                    volumes["valetkey-token"]["hostPath"]["path"], "/tokens"
+                )
+
+
+if __name__ == "__main__":
+    unittest.main()
