@@ -117,7 +117,8 @@ def build_image() -> None:
             check=True,
         )
         podman(
-            *("build", "--quiet", "--target=prebuilt", f"--tag={IMAGE}:{TAG}"),
+            *("build", "--quiet", "--layers=false", "--target=prebuilt"),
+            f"--tag={IMAGE}:{TAG}",
             f"--file={ROOT / 'k8s/image/Dockerfile'}",
             *words("VALETKEY_IMAGE_ARGS"),
             folder,
