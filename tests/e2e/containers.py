@@ -196,6 +196,8 @@ class Pods:
         parent.mkdir(exist_ok=True)
         # kustomize takes no absolute path to a base.
         self.folder = Path(tempfile.mkdtemp(prefix="pods-", dir=parent))
+        # podman's names are the machine's: others may run the same.
+        self.prefix = self.folder.name.replace("_", "x") + "-"
         self.manifests: list[dict[str, Any]] = []
         self._folders = dict(folders or {})
         self._file = self.folder / "pods.yaml"
@@ -203,6 +205,7 @@ class Pods:
             (self.folder / name).write_text(text)
         (self.folder / "kustomization.yaml").write_text(
             f"""\
+namePrefix: {self.prefix}
 resources:
   - {os.path.relpath(base, self.folder)}
 images:
@@ -263,7 +266,7 @@ images:
             for line in podman(
                 "ps", "--all", "--format={{.Names}}"
             ).splitlines()
-            if line.endswith(f"-{name}")
+            if line.startswith(self.prefix) and line.endswith(f"-{name}")
         ]
         if len(found) != 1:
             raise StackError(f"containers called {name}: {found}")
