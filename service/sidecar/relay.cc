@@ -37,8 +37,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     std::optional<ForwardedCall> forwarded VK_GUARDED_BY(mutex);
   };
 
-  UnaryCall(ByteBuffer* response, std::function<void()> answered)
-      : response_(response), answered_(std::move(answered)) {
+  UnaryCall(ByteBuffer* response, Ended ended)
+      : response_(response), ended_(std::move(ended)) {
     MutexLock lock(state_->mutex);
     state_->call = this;
   }
@@ -87,19 +87,17 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       state.forwarded.reset();
     }
     if (call == nullptr) return;
-    if (status.ok() && !call->response_->Valid()) {
+    grpc::Status told = call->ended_(status, call->response_);
+    if (told.ok() && !call->response_->Valid()) {
       // gRPC would end the process.
-      VK_GIVE(call);
-      call->Finish({grpc::StatusCode::INTERNAL, "the server sent no answer"});
-      return;
+      told = {grpc::StatusCode::INTERNAL, "the server sent no answer"};
     }
-    if (status.ok()) call->answered_();
     VK_GIVE(call);
-    call->Finish(status);
+    call->Finish(told);
   }
 
   ByteBuffer* const response_;
-  const std::function<void()> answered_;
+  const Ended ended_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
@@ -265,9 +263,8 @@ grpc::ServerUnaryReactor* PassOn(client::Client& client,
                                  const std::string& method,
                                  grpc::CallbackServerContext& context,
                                  const ByteBuffer& request,
-                                 ByteBuffer* response,
-                                 std::function<void()> answered) {
-  auto* const call = new UnaryCall(response, std::move(answered));
+                                 ByteBuffer* response, Ended ended) {
+  auto* const call = new UnaryCall(response, std::move(ended));
   VK_GIVE(call);
   call->Start(client, method, request, ForwardOptionsOf(context));
   return call;

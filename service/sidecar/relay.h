@@ -27,14 +27,15 @@ namespace valetkey::sidecar {
 client::ForwardOptions ForwardOptionsOf(
     const grpc::CallbackServerContext& context);
 
-// Passes one unary call on. `answered` is told the answer of a call that
-// succeeded. Deletes itself.
+// Passes one unary call on. `ended` is told how it went and has the last word
+// on the status, and on the response. Deletes itself.
+using Ended = std::function<grpc::Status(const grpc::Status& status,
+                                         grpc::ByteBuffer* response)>;
 grpc::ServerUnaryReactor* PassOn(client::Client& client,
                                  const std::string& method,
                                  grpc::CallbackServerContext& context,
                                  const grpc::ByteBuffer& request,
-                                 grpc::ByteBuffer* response,
-                                 std::function<void()> answered);
+                                 grpc::ByteBuffer* response, Ended ended);
 
 // Calls that are passed on whatever their kind. Thread-safe.
 class Relay {

@@ -237,6 +237,22 @@ TEST_F(SidecarTest, AWatcherThatLeavesIsOneLessAtTheServer) {
   EXPECT_TRUE(Eventually([&] { return fake_.Watches() == 0; }));
 }
 
+// An application's watch has begun, for which memory holds back; and the
+// server goes.
+TEST_F(SidecarTest, ATokenIsServedThoughTheServerGoesJustThen) {
+  Start(Options());
+  ASSERT_TRUE(EventuallyFromMemory("secret-1"));
+  client::Client application = Application();
+  auto watch = application.WatchEvents(v1::WatchEventsRequest());
+  ASSERT_TRUE(watch.ok());
+  ASSERT_TRUE(watch->Next().ok());
+  fake_.Stop();
+  v1::GetTokenResponse response;
+  const grpc::Status status = GetToken(&response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.token().access_token(), "secret-1");
+}
+
 // A server that says of every call that it went well, and nothing else.
 class Mute final : public grpc::CallbackGenericService {
  public:

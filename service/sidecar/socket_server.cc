@@ -67,16 +67,29 @@ class Tokens {
       }
     }
     from_server_.Add();
-    std::function<void()> answered = [] {};
+    Ended ended = [](const grpc::Status& status, ByteBuffer*) {
+      return status;
+    };
     if (parsed) {
-      answered = [this, asked = v1::GetTokenRequest(*request)] {
-        cache_.Noticed(asked);
+      ended = [this, asked = v1::GetTokenRequest(*request)](
+                  const grpc::Status& status, ByteBuffer* response) {
+        return End(asked, status, response);
       };
     }
-    return PassOn(client_, kGetToken, context, in, out, std::move(answered));
+    return PassOn(client_, kGetToken, context, in, out, std::move(ended));
   }
 
  private:
+  grpc::Status End(const v1::GetTokenRequest& request,
+                   const grpc::Status& status, ByteBuffer* response) {
+    if (status.ok()) cache_.Noticed(request);
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return status;
+    const auto answer = cache_.TryAnswer(request, /*server_away=*/true);
+    if (!answer) return status;
+    *response = ByteBuffer(&*answer, 1);
+    return grpc::Status::OK;
+  }
+
   static Counter& Served(Metrics& metrics, const char* from) {
     return metrics.GetCounter("valetkey_sidecar_get_token_total",
                               "Calls of GetToken, by who answered",

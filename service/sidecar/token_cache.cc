@@ -67,7 +67,7 @@ std::shared_ptr<TokenCache::Entry> TokenCache::Find(
 }
 
 std::optional<grpc::Slice> TokenCache::TryAnswer(
-    const v1::GetTokenRequest& request) {
+    const v1::GetTokenRequest& request, bool server_away) {
   const std::shared_ptr<Entry> entry = Find(request.name(), request.token());
   if (entry == nullptr) return std::nullopt;
   const std::int64_t now = SteadyNanos();
@@ -83,7 +83,7 @@ std::optional<grpc::Slice> TokenCache::TryAnswer(
     return std::nullopt;
   }
   if (now >= entry->application->fresh_until.load(std::memory_order_relaxed) ||
-      now < silent_until_.load(std::memory_order_relaxed)) {
+      (!server_away && now < silent_until_.load(std::memory_order_relaxed))) {
     return std::nullopt;
   }
   const absl::Duration least =

@@ -49,8 +49,10 @@ class TokenCache {
   TokenCache(client::Client& client, TokenCacheOptions options);
 
   // A GetTokenResponse, if memory has the answer. Takes no lock but for a
-  // moment.
-  std::optional<grpc::Slice> TryAnswer(const v1::GetTokenRequest& request);
+  // moment. `server_away`: the server was asked and could not be reached, so
+  // that memory answers although a watch has only just begun.
+  std::optional<grpc::Slice> TryAnswer(const v1::GetTokenRequest& request,
+                                       bool server_away = false);
 
   // The server has answered this request with a token: from now on it is kept.
   void Noticed(const v1::GetTokenRequest& request);
@@ -62,7 +64,7 @@ class TokenCache {
   // A watch of an application's own has begun, through this sidecar. What was
   // before it is not told; whoever watches asks for the token once more, and
   // must not be told from a memory that has not heard of that yet. So for a
-  // second memory answers nothing.
+  // second the server is asked.
   void WatchBegan();
 
   // Looks at the watches and lets go of what is idle; call every 250 ms or so.

@@ -4,6 +4,8 @@ token outlives the containers. An operator's way: by the command line inside."""
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from k8s.render import K8S
 from pinterest_emulator.client import Emulator, consent, request
 
 _PROGRAM = "valetkeyd"
+_SIDECAR = "valetkey-sidecar"
 # The catalog may be absent in a cluster, but not for podman.
 _FLAGS_ADDED = """\
 configMapGenerator:
@@ -49,13 +52,39 @@ patches:
         value: --flagfile=/etc/valetkey/config/e2e.flags
 """
 
+# In place of the example's own. What the example itself runs comes from a
+# registry in one of them.
+_SIDECAR_FLAGS = """\
+configMapGenerator:
+  - name: valetkey-sidecar
+    namespace: shop
+    behavior: replace
+    files:
+      - sidecar.flags
+"""
+_NOTHING_TO_RUN = """\
+patches:
+  - target:
+      kind: Deployment
+      name: poster
+    patch: |
+      - op: replace
+        path: /spec/template/spec/containers/0/image
+        value: localhost/valetkey
+      - op: replace
+        path: /spec/template/spec/containers/0/command
+        value: [/usr/bin/valetkey, version]
+"""
+
 
 def tearDownModule() -> None:
     remove_image()
 
 
 @unittest.skipIf(missing(), missing())
-class DevOverlay(unittest.TestCase):
+class Installation(unittest.TestCase):
+    """overlays/dev with the emulator as its provider."""
+
     def setUp(self) -> None:
         lacking = missing_engine()
         if lacking:
@@ -157,6 +186,8 @@ class DevOverlay(unittest.TestCase):
         name = f"applications/shop/connections/{connection}"
         return self.call("GetToken", name=name)["token"]
 
+
+class DevOverlay(Installation):
     def test_a_token_outlives_the_containers(self) -> None:
         self.pods.play()
         self.await_ready()
@@ -198,6 +229,128 @@ class DevOverlay(unittest.TestCase):
         podman("stop", self.pods.container(_PROGRAM))
         self.assertEqual(self.pods.inspect(_PROGRAM)["State"]["ExitCode"], 0)
         self.assertIn("stopped", self.pods.logs(_PROGRAM))
+
+
+class SidecarExamples(Installation):
+    """The examples beside overlays/dev: applications without a key, whose
+    sidecar has one where a cluster gives it a service-account token."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pods.play()
+        self.await_ready()
+        self.connection = self.connect()
+        folder = tempfile.TemporaryDirectory(
+            dir="/dev/shm" if os.path.isdir("/dev/shm") else None
+        )
+        self.addCleanup(folder.cleanup)
+        self.shared = Path(folder.name)
+        # podman knows no fsGroup: whoever is in the pod may enter.
+        self.shared.chmod(0o755)
+        self.run_folder = self.shared / "run"
+        self.run_folder.mkdir()
+        self.run_folder.chmod(0o777)
+        tokens = self.shared / "token"
+        tokens.mkdir()
+        (tokens / "token").write_text(self.key)
+        self.tokens = tokens
+
+    def example(self, name: str, *flags: str, extra: str = "") -> Pods:
+        """Played, with the sidecar's flags for those of the example."""
+        lines = (
+            f"--upstream=127.0.0.1:{self.grpc}",
+            f"--health_listen=127.0.0.1:{free_port()}",
+            "--application=applications/shop",
+            "--socket_mode=0666",
+            *flags,
+        )
+        pods = self.enterContext(
+            Pods(
+                K8S / "examples" / name,
+                _SIDECAR_FLAGS + extra,
+                {"sidecar.flags": "\n".join(lines) + "\n"},
+                {
+                    "valetkey-run": self.run_folder,
+                    "valetkey-token": self.tokens,
+                },
+            )
+        )
+        pods.play()
+        return pods
+
+    def test_by_the_socket(self) -> None:
+        """The application has its token whichever container
+        dies, and never one that is not valid."""
+        pods = self.example("socket", f"--warm={self.connection}")
+        wait_for("the socket", (self.run_folder / "valetkey.sock").exists)
+
+        def ask() -> str:
+            return pods.run_in("shop", "valetkey", "token", self.connection)
+
+        def asked() -> str:
+            """"" where there was none."""
+            try:
+                return ask().strip()
+            except StackError:
+                return ""
+
+        token = self.token(self.connection)["accessToken"]
+        self.assertEqual(wait_for("a token", asked), token)
+
+        with self.subTest("no broker"):
+            self.pods.kill(_PROGRAM)
+            for _ in range(3):
+                self.assertEqual(ask().strip(), token)
+            self.pods.start(_PROGRAM)
+            self.await_ready()
+
+        with self.subTest("no sidecar"):
+            pods.kill(_SIDECAR)
+            self.assertEqual(asked(), "")
+            pods.start(_SIDECAR)
+            self.assertEqual(wait_for("a token again", asked), token)
+
+        with self.subTest("a new token"):
+            self.call(
+                "Refresh", name=f"applications/shop/connections/{self.connection}"
+            )
+            new = self.token(self.connection)["accessToken"]
+            self.assertNotEqual(new, token)
+            seen = {token, new}
+
+            def renewed() -> bool:
+                now = asked()
+                self.assertIn(now, seen)
+                return now == new
+
+            wait_for("the new token", renewed)
+
+        with self.subTest("stops in order"):
+            is_ = pods.inspect(_SIDECAR)
+            self.assertTrue(is_["HostConfig"]["ReadonlyRootfs"])
+            self.assertEqual(is_["EffectiveCaps"] or [], [])
+            podman("stop", pods.container(_SIDECAR))
+            code = pods.inspect(_SIDECAR)["State"]["ExitCode"]
+            self.assertEqual(code, 0)
+
+    def test_by_the_file(self) -> None:
+        """It is there, changes, and goes with a revocation."""
+        self.example(
+            "file",
+            f"--file={self.connection}=/run/valetkey/tokens/pinterest",
+            "--file_mode=0444",
+            extra=_NOTHING_TO_RUN,
+        )
+        file = self.run_folder / "tokens/pinterest/token"
+        wait_for("the file", file.exists, timeout=60)
+        token = self.token(self.connection)["accessToken"]
+        self.assertEqual(file.read_text(), token)
+        name = f"applications/shop/connections/{self.connection}"
+        self.call("Refresh", name=name)
+        new = self.token(self.connection)["accessToken"]
+        wait_for("the new file", lambda: file.read_text() == new)
+        self.call("Revoke", name=name)
+        wait_for("no file", lambda: not file.exists())
 
 
 _NO_KUSTOMIZE = render.missing("kustomize")
