@@ -1,4 +1,4 @@
-// JSON that decides who somebody is. Internal to this folder.
+// JSON that decides who somebody is.
 //
 // Two readers that take different things from one text are how forgeries are
 // made, so what is ambiguous is refused: a name twice in one object, text that

@@ -1,6 +1,7 @@
 #include "service/rpc/grpc_adaptor.h"
 
 #include <google/protobuf/arena.h>
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
 #include <grpcpp/impl/codegen/service_type.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
@@ -49,6 +51,29 @@ absl::string_view FindMetadata(const CallbackServerContext& context,
   if (it == metadata.end()) return "";
   return absl::string_view(it->second.data(), it->second.size());
 }
+
+// The client certificate of a call's connection, which TLS has verified.
+class PeerCertificate {
+ public:
+  // Looks only where it counts: it costs.
+  PeerCertificate(const Shared& shared, const CallbackServerContext& context,
+                  absl::string_view authorization) {
+    if (!authorization.empty() || !shared.frontend.uses_certificates()) return;
+    context_ = context.auth_context();
+    if (context_ == nullptr) return;
+    const std::vector<grpc::string_ref> found =
+        context_->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (found.size() == 1) {
+      pem_ = absl::string_view(found[0].data(), found[0].size());
+    }
+  }
+  // In PEM; "" if there is none. Valid as long as this object.
+  absl::string_view pem() const { return pem_; }
+
+ private:
+  std::shared_ptr<const grpc::AuthContext> context_;
+  absl::string_view pem_;
+};
 
 bool Parse(const ByteBuffer& bytes, Message* message) {
   grpc::Slice slice;
@@ -101,8 +126,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     VK_GIVE(call.get());
     shared.frontend.Started();
     // Whoever is known to have no right is not worth parsing for.
-    const std::optional<CallerOr> caller =
-        shared.frontend.TryAdmit(method, call->authorization_);
+    const std::optional<CallerOr> caller = shared.frontend.TryAdmit(
+        method, call->authorization_, call->certificate_);
     if (caller.has_value() && !caller->ok()) {
       call->Finish(caller->status());
       return call.get();
@@ -134,6 +159,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
         method_(method),
         out_(out),
         authorization_(FindMetadata(*context, "authorization")),
+        certificate_(PeerCertificate(shared, *context, authorization_).pem()),
         request_(method.request->New()) {
     context_.log = MakeRequestContext(FindMetadata(*context, kRequestId),
                                       FindMetadata(*context, "traceparent"));
@@ -155,7 +181,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  private:
   static Task<void> Run(std::shared_ptr<UnaryCall> call) {
     CallerOr caller = co_await call->shared_.frontend.Admit(
-        call->method_, std::move(call->authorization_));
+        call->method_, std::move(call->authorization_),
+        std::move(call->certificate_));
     if (!caller.ok()) {
       call->Finish(std::move(caller).status());
       co_return;
@@ -182,6 +209,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Method& method_;
   ByteBuffer* const out_;  // gRPC's; lives until Finish
   std::string authorization_;
+  std::string certificate_;
   const std::unique_ptr<Message> request_;
   CallContext context_;
   const absl::Time start_ = absl::Now();
@@ -221,6 +249,7 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
       : shared_(shared),
         method_(method),
         authorization_(FindMetadata(*context, "authorization")),
+        certificate_(PeerCertificate(shared, *context, authorization_).pem()),
         request_(method.request->New()),
         control_(std::make_shared<StreamControl>(reactor.executor())),
         write_done_timer_(reactor.context()) {
@@ -270,7 +299,8 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
  private:
   static Task<void> Run(std::shared_ptr<StreamCall> call) {
     CallerOr caller = co_await call->shared_.frontend.Admit(
-        call->method_, std::move(call->authorization_));
+        call->method_, std::move(call->authorization_),
+        std::move(call->certificate_));
     if (!caller.ok()) {
       call->End(std::move(caller).status());
       co_return;
@@ -292,6 +322,7 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
   Shared& shared_;
   const Method& method_;
   std::string authorization_;
+  std::string certificate_;
   const std::unique_ptr<Message> request_;
   CallContext context_;
   const absl::Time start_ = absl::Now();
@@ -307,8 +338,11 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
 grpc::ServerUnaryReactor* TryFast(Shared& shared, const Method& method,
                                   CallbackServerContext* context,
                                   const ByteBuffer& in, ByteBuffer* out) {
+  const absl::string_view authorization =
+      FindMetadata(*context, "authorization");
+  const PeerCertificate certificate(shared, *context, authorization);
   const std::optional<CallerOr> caller =
-      shared.frontend.TryAdmit(method, FindMetadata(*context, "authorization"));
+      shared.frontend.TryAdmit(method, authorization, certificate.pem());
   if (!caller.has_value() || !caller->ok()) return nullptr;
   // Both messages with their parts fit here as a rule: no allocation but for
   // long strings.

@@ -75,7 +75,9 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(
   if (clients) {
     credentials.watch_root_certs();
     credentials.set_cert_request_type(
-        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+        options.client_required
+            ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+            : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   } else {
     credentials.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   }
@@ -121,7 +123,8 @@ struct RpcServer::Impl {
         events(dependencies.admin, dependencies.store, dependencies.hub,
                dependencies.clock, options.watch),
         status(dependencies.store, dependencies.clock, options.instance),
-        frontend(Fill(), dependencies.authenticator, dependencies.metrics),
+        frontend(Fill(), dependencies.authenticator, dependencies.workloads,
+                 dependencies.metrics),
         connect(frontend, {options.max_deadline, options.max_message}),
         adaptor(frontend, dependencies.reactors, scope,
                 {options.max_deadline}) {}
