@@ -1,7 +1,6 @@
 #include "service/rpc/grpc_adaptor.h"
 
 #include <google/protobuf/arena.h>
-#include <grpc/grpc_security_constants.h>
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
 #include <grpcpp/impl/codegen/service_type.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -17,10 +16,10 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
+#include "service/rpc/peer_certificate.h"
 #include "service/rpc/status_mapping.h"
 #include "service/rpc/trace_context.h"
 #include "service/rpc/tsan_handover.h"
@@ -52,28 +51,10 @@ absl::string_view FindMetadata(const CallbackServerContext& context,
   return absl::string_view(it->second.data(), it->second.size());
 }
 
-// The client certificate of a call's connection, which TLS has verified.
-class PeerCertificate {
- public:
-  // Looks only where it counts: it costs.
-  PeerCertificate(const Shared& shared, const CallbackServerContext& context,
-                  absl::string_view authorization) {
-    if (!authorization.empty() || !shared.frontend.uses_certificates()) return;
-    context_ = context.auth_context();
-    if (context_ == nullptr) return;
-    const std::vector<grpc::string_ref> found =
-        context_->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-    if (found.size() == 1) {
-      pem_ = absl::string_view(found[0].data(), found[0].size());
-    }
-  }
-  // In PEM; "" if there is none. Valid as long as this object.
-  absl::string_view pem() const { return pem_; }
-
- private:
-  std::shared_ptr<const grpc::AuthContext> context_;
-  absl::string_view pem_;
-};
+// Whether the client's certificate counts.
+bool Wanted(const Shared& shared, absl::string_view authorization) {
+  return authorization.empty() && shared.frontend.uses_certificates();
+}
 
 bool Parse(const ByteBuffer& bytes, Message* message) {
   grpc::Slice slice;
@@ -159,7 +140,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
         method_(method),
         out_(out),
         authorization_(FindMetadata(*context, "authorization")),
-        certificate_(PeerCertificate(shared, *context, authorization_).pem()),
+        certificate_(
+            PeerCertificate(*context, Wanted(shared, authorization_)).pem()),
         request_(method.request->New()) {
     context_.log = MakeRequestContext(FindMetadata(*context, kRequestId),
                                       FindMetadata(*context, "traceparent"));
@@ -249,7 +231,8 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
       : shared_(shared),
         method_(method),
         authorization_(FindMetadata(*context, "authorization")),
-        certificate_(PeerCertificate(shared, *context, authorization_).pem()),
+        certificate_(
+            PeerCertificate(*context, Wanted(shared, authorization_)).pem()),
         request_(method.request->New()),
         control_(std::make_shared<StreamControl>(reactor.executor())),
         write_done_timer_(reactor.context()) {
@@ -340,7 +323,7 @@ grpc::ServerUnaryReactor* TryFast(Shared& shared, const Method& method,
                                   const ByteBuffer& in, ByteBuffer* out) {
   const absl::string_view authorization =
       FindMetadata(*context, "authorization");
-  const PeerCertificate certificate(shared, *context, authorization);
+  const PeerCertificate certificate(*context, Wanted(shared, authorization));
   const std::optional<CallerOr> caller =
       shared.frontend.TryAdmit(method, authorization, certificate.pem());
   if (!caller.has_value() || !caller->ok()) return nullptr;

@@ -97,7 +97,7 @@ class Tokens(unittest.TestCase):
         # gRPC as well as JSON.
         ended = stack.valetkey("token", self.name, key=token)
         self.assertEqual(ended.code, 0, ended.err)
-        ended = stack.valetkey("revoke", "--yes", self.name, key=token)
+        ended = stack.valetkey("revoke", self.name, key=token)
         self.assertIn("RIGHT_MISSING", ended.err)
         # An API key goes on to work beside it.
         self.assertTrue(stack.get_token(self.name).ok)
