@@ -95,17 +95,19 @@ absl::StatusOr<Jwt> ParseJwt(absl::string_view token) {
   }
   std::string header;
   std::string claims;
+  std::string signature;
   Jwt jwt;
   if (!Base64UrlDecode(token.substr(0, first), &header) ||
       !Base64UrlDecode(token.substr(first + 1, second - first - 1), &claims) ||
-      !Base64UrlDecode(token.substr(second + 1), &jwt.signature)) {
+      !Base64UrlDecode(token.substr(second + 1), &signature)) {
     return Malformed();
   }
   VK_RETURN_IF_ERROR(ReadHeader(header, jwt));
   std::optional<Json> object = ParseStrictObject(claims);
   if (!object.has_value()) return Malformed();
   jwt.claims = std::make_shared<const Json>(*std::move(object));
-  jwt.signed_part = std::string(token.substr(0, second));
+  jwt.signed_part = SecretString(token.substr(0, second));
+  jwt.signature = SecretString::Take(std::move(signature));
   return jwt;
 }
 
@@ -118,7 +120,8 @@ absl::Status CheckSignature(const Jwt& jwt, const KeySet& keys) {
                          "not publish");
   }
   for (const PublicKey* key : candidates) {
-    if (VerifySignature(*key, jwt.algorithm, jwt.signed_part, jwt.signature)) {
+    if (VerifySignature(*key, jwt.algorithm, jwt.signed_part.Reveal(),
+                        jwt.signature.Reveal())) {
       return absl::OkStatus();
     }
   }

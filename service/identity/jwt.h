@@ -21,6 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "nlohmann/json_fwd.hpp"
+#include "service/base/secret.h"
 #include "service/identity/algorithm.h"
 #include "service/identity/key_set.h"
 
@@ -33,8 +34,9 @@ struct Jwt {
   Algorithm algorithm = Algorithm::kRs256;
   std::string key_id;  // "" if it names none
   std::shared_ptr<const nlohmann::json> claims;
-  std::string signed_part;
-  std::string signature;
+  // Together they would be the token again.
+  SecretString signed_part;
+  SecretString signature;
 
   std::string issuer() const;   // "" if it is no string
   std::string subject() const;  // the same

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "nlohmann/json.hpp"
 #include "service/cmd/valetkey/failure.h"
@@ -50,9 +51,13 @@ struct Report {
   }
 };
 
-grpc::Status BadFile(const absl::Status& status) {
+// Each fault on a line of its own.
+grpc::Status BadFile(Shell& shell, const absl::Status& status) {
+  for (const absl::string_view fault : absl::StrSplit(status.message(), '\n')) {
+    shell.err() << Printable(std::string(fault)) << "\n";
+  }
   return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
-                      std::string(status.message()));
+                      "the policy cannot be used as it is");
 }
 
 absl::StatusOr<std::shared_ptr<const Policy>> ReadPolicy(
@@ -62,14 +67,15 @@ absl::StatusOr<std::shared_ptr<const Policy>> ReadPolicy(
 
 grpc::Status Check(Shell& shell, const std::string& path, bool keys) {
   const auto policy = ReadPolicy(shell, path);
-  if (!policy.ok()) return BadFile(policy.status());
+  if (!policy.ok()) return BadFile(shell, policy.status());
   for (const identity::Issuer& issuer : (*policy)->issuers()) {
     if (!keys || issuer.keys.file.empty()) continue;
     const auto set = identity::KeySet::Parse(ReadFile(
         "jwks_file of issuer " + issuer.name, issuer.keys.file, shell.in()));
     if (!set.ok()) {
-      return BadFile(absl::InvalidArgumentError(
-          absl::StrCat(issuer.keys.file, ": ", set.status().message())));
+      return BadFile(shell,
+                     absl::InvalidArgumentError(absl::StrCat(
+                         issuer.keys.file, ": ", set.status().message())));
     }
   }
   shell.out() << path << ": good: " << (*policy)->issuers().size()
@@ -245,7 +251,7 @@ void PrintText(Shell& shell, const Report& report) {
 
 grpc::Status Test(Shell& shell, const TestOptions& options) {
   const auto policy = ReadPolicy(shell, options.policy);
-  if (!policy.ok()) return BadFile(policy.status());
+  if (!policy.ok()) return BadFile(shell, policy.status());
   Report report;
   if (!options.token_file.empty()) {
     report = TestToken(shell, **policy, options);

@@ -64,6 +64,10 @@ TEST_F(PolicyCommandTest, CheckNamesFileLineAndField) {
       {"valetkey", "policy", "check", Policy("jwks_url: \"http://keys\"")});
   EXPECT_EQ(bad.code, 2);
   EXPECT_THAT(bad.err, HasSubstr("policy.textproto:1: issuers[0].jwks_url"));
+  const Ended two = Bare({"valetkey", "policy", "check",
+                          Policy("jwks_url: \"http://keys\" name: \"\"")});
+  EXPECT_THAT(two.err, HasSubstr("\n"));
+  EXPECT_THAT(two.err, Not(HasSubstr("\\x0a")));
   const std::string broken = Policy(
       absl::StrCat("jwks_file: \"", folder_.Write("b.json", "[]"), "\""));
   EXPECT_THAT(Bare({"valetkey", "policy", "check", broken}).err,
