@@ -19,6 +19,8 @@ MAY_INCLUDE = {
     "oauth": {"base"},
     # The loader checks a definition's templates with the code that uses them.
     "catalog": {"oauth", "base"},
+    # A policy's file is read as a definition's is.
+    "identity": {"catalog", "base"},
     "net/http": {"async", "base"},
     "net/redis": {"async", "base"},
     "net/sql": {"async", "base"},
@@ -35,7 +37,16 @@ MAY_INCLUDE = {
         "async",
         "base",
     },
+    "callers": {
+        "identity",
+        "broker",
+        "store",
+        "net/http",
+        "async",
+        "base",
+    },
     "rpc": {
+        "callers",
         "broker",
         "oauth",
         "catalog",
@@ -65,6 +76,7 @@ LIBRARY_OWNERS = {
     "boost/beast": {"net/http", "web"},
     "boost/asio": {
         "async",
+        "callers",
         "net/http",
         "net/redis",
         "net/sql",

@@ -83,6 +83,12 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kEncryptionKeyMissing, "ENCRYPTION_KEY_MISSING",
      absl::StatusCode::kFailedPrecondition},
     {Reason::kInternalFault, "INTERNAL_FAULT", absl::StatusCode::kInternal},
+    {Reason::kCallerInvalid, "CALLER_INVALID",
+     absl::StatusCode::kUnauthenticated},
+    {Reason::kCallerDenied, "CALLER_DENIED",
+     absl::StatusCode::kPermissionDenied},
+    {Reason::kCallerKeysUnavailable, "CALLER_KEYS_UNAVAILABLE",
+     absl::StatusCode::kUnavailable},
 };
 
 constexpr bool ReasonsAreInOrder() {

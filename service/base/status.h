@@ -63,10 +63,13 @@ enum class Reason {
   kWatchLagged = 32,
   kEncryptionKeyMissing = 33,
   kInternalFault = 34,
+  kCallerInvalid = 35,
+  kCallerDenied = 36,
+  kCallerKeysUnavailable = 37,
 };
 
 // The last of them, for loops over all.
-inline constexpr Reason kLastReason = Reason::kInternalFault;
+inline constexpr Reason kLastReason = Reason::kCallerKeysUnavailable;
 
 using ErrorMetadata = std::vector<std::pair<std::string, std::string>>;
 

@@ -23,11 +23,16 @@ namespace valetkey::broker {
 // The application whose administrators reach all applications.
 inline constexpr absl::string_view kSystemApplication = "applications/system";
 
-// Who calls: made by the Authenticator from an API key.
+// Who calls: made by the Authenticator from an API key, or by the caller
+// policy from a JWT or a client certificate.
 struct Caller {
   std::string application;   // applications/{a}
-  std::string key;           // applications/{a}/keys/{k}
+  std::string key;           // applications/{a}/keys/{k}; "" by policy
   std::uint32_t rights = 0;  // store::Right bits
+  // By policy: the rule's name, and the JWT's subject or the certificate's
+  // name. For the log.
+  std::string rule;
+  std::string subject;
 
   bool Has(store::Right right) const { return (rights & right) != 0; }
   bool IsSystem() const { return application == kSystemApplication; }

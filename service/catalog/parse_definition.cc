@@ -1,6 +1,5 @@
 // Text format to a checked definition.
 
-#include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
 #include <set>
@@ -22,18 +21,6 @@ using ::valetkey::catalog::v1::Environment;
 constexpr std::size_t kMaxSize = 1024 * 1024;
 // Environments hold definitions: without a bound text could nest at will.
 constexpr int kMaxDepth = 16;
-
-class Collector final : public google::protobuf::io::ErrorCollector {
- public:
-  explicit Collector(Faults& faults) : faults_(faults) {}
-  void AddError(int line, google::protobuf::io::ColumnNumber column,
-                const std::string& message) override {
-    faults_.Add(line + 1, absl::StrCat("column ", column + 1), message);
-  }
-
- private:
-  Faults& faults_;
-};
 
 absl::Status ToStatus(const Faults& faults) {
   return MakeError(Reason::kFieldInvalid, faults.Join());
@@ -91,7 +78,7 @@ absl::StatusOr<Definition> ParseDefinition(absl::string_view file,
     faults.Add(1, "", "expected at most 1 MiB");
     return ToStatus(faults);
   }
-  Collector collector(faults);
+  FaultCollector collector(faults);
   TextFormat::ParseInfoTree tree;
   TextFormat::Parser parser;
   parser.RecordErrorsTo(&collector);

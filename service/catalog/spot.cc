@@ -15,6 +15,12 @@ void Faults::Add(int line, absl::string_view field, absl::string_view text) {
 
 std::string Faults::Join() const { return absl::StrJoin(faults_, "\n"); }
 
+void FaultCollector::AddError(int line,
+                              google::protobuf::io::ColumnNumber column,
+                              const std::string& message) {
+  faults_.Add(line + 1, absl::StrCat("column ", column + 1), message);
+}
+
 const FieldDescriptor* Spot::Named(const char* name) const {
   return message_->GetDescriptor()->FindFieldByName(name);
 }

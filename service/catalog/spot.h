@@ -1,9 +1,10 @@
-// Where in a definition's file something is wrong: file, line and field.
-// Internal to this folder.
+// Where in a file in text format something is wrong: file, line and field. For
+// definitions, and for other files of the operator's that are written so.
 
 #ifndef VALETKEY_CATALOG_SPOT_H_
 #define VALETKEY_CATALOG_SPOT_H_
 
+#include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
@@ -30,7 +31,18 @@ class Faults {
   std::vector<std::string> faults_;
 };
 
-// A message within a definition, and where it was read. Copies are cheap but
+// What the parser of text format complains of.
+class FaultCollector final : public google::protobuf::io::ErrorCollector {
+ public:
+  explicit FaultCollector(Faults& faults) : faults_(faults) {}
+  void AddError(int line, google::protobuf::io::ColumnNumber column,
+                const std::string& message) override;
+
+ private:
+  Faults& faults_;
+};
+
+// A message within a file, and where it was read. Copies are cheap but
 // for the path; the message, tree and faults must outlive it.
 class Spot {
  public:

@@ -51,6 +51,11 @@ Codec CodecOf(absl::string_view media_type, bool streaming) {
   return Codec::kNone;
 }
 
+std::string CertificateOf(const ServerRequest& request) {
+  return request.client_certificate == nullptr ? ""
+                                               : *request.client_certificate;
+}
+
 std::string Encode(Codec codec, const Message& message) {
   return codec == Codec::kJson ? ToJson(message) : message.SerializeAsString();
 }
@@ -251,7 +256,8 @@ Task<absl::Status> ConnectHandler::RunUnary(Call& call, Message* response) {
       HeaderOr(call.request.headers, "authorization", ""));
   VK_CO_ASSIGN_OR_RETURN(
       call.context.caller,
-      co_await frontend_.Admit(*call.method, std::move(authorization)));
+      co_await frontend_.Admit(*call.method, std::move(authorization),
+                               CertificateOf(call.request)));
   VK_CO_RETURN_IF_ERROR(
       Decode(call.codec, call.request.body, call.message.get()));
   if (call.method->fast) {
@@ -290,8 +296,8 @@ Task<void> ConnectHandler::ServeStream(Call& call, ResponseWriter& writer) {
   if (status.ok()) {
     std::string authorization(
         HeaderOr(call.request.headers, "authorization", ""));
-    CallerOr caller =
-        co_await frontend_.Admit(*call.method, std::move(authorization));
+    CallerOr caller = co_await frontend_.Admit(
+        *call.method, std::move(authorization), CertificateOf(call.request));
     status = caller.status();
     if (caller.ok()) call.context.caller = *std::move(caller);
   }

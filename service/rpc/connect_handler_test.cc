@@ -71,7 +71,7 @@ class ConnectHandlerTest : public testing::Test {
  protected:
   ConnectHandlerTest() {
     service_.Register(methods_);
-    frontend_.emplace(methods_, authenticator_, metrics_);
+    frontend_.emplace(methods_, authenticator_, nullptr, metrics_);
     ConnectHandlerOptions options;
     options.max_message = 10'000;
     handler_.emplace(*frontend_, options);

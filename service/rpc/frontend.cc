@@ -26,11 +26,14 @@ LogLevel LevelOf(const absl::Status& status) {
   if (IsFault(status)) return LogLevel::kError;
   switch (ReasonOf(status)) {
     case Reason::kStoreUnavailable:
+    case Reason::kCallerKeysUnavailable:
     case Reason::kEncryptionKeyMissing:
     case Reason::kProviderClientRejected:
     case Reason::kProviderRequestRejected:
       return LogLevel::kWarning;
     case Reason::kApiKeyInvalid:
+    case Reason::kCallerInvalid:
+    case Reason::kCallerDenied:
     case Reason::kRightMissing:
     case Reason::kWatchLagged:
     case Reason::kReauthorizationRequired:
@@ -99,9 +102,11 @@ class Frontend::Registration {
 };
 
 Frontend::Frontend(const MethodTable& methods,
-                   broker::Authenticator& authenticator, Metrics& metrics)
+                   broker::Authenticator& authenticator,
+                   callers::WorkloadAuthenticator* workloads, Metrics& metrics)
     : methods_(methods),
       authenticator_(authenticator),
+      workloads_(workloads),
       call_metrics_(methods, metrics) {}
 
 CallerOr Frontend::Authorize(const Method& method, CallerOr caller) {
@@ -112,19 +117,35 @@ CallerOr Frontend::Authorize(const Method& method, CallerOr caller) {
   return caller;
 }
 
+bool Frontend::IsWorkload(absl::string_view authorization,
+                          absl::string_view certificate) const {
+  if (workloads_ == nullptr) return false;
+  return authorization.empty()
+             ? !certificate.empty()
+             : callers::WorkloadAuthenticator::IsToken(authorization);
+}
+
 std::optional<CallerOr> Frontend::TryAdmit(
-    const Method& method, absl::string_view authorization) const {
+    const Method& method, absl::string_view authorization,
+    absl::string_view certificate) const {
   if (method.access.is_public()) return CallerOr(nullptr);
   std::optional<CallerOr> caller =
-      authenticator_.TryAuthenticate(authorization);
+      IsWorkload(authorization, certificate)
+          ? workloads_->TryAuthenticate(authorization, certificate)
+          : authenticator_.TryAuthenticate(authorization);
   if (!caller.has_value()) return std::nullopt;
   return Authorize(method, *std::move(caller));
 }
 
-Task<CallerOr> Frontend::Admit(const Method& method,
-                               std::string authorization) const {
-  std::optional<CallerOr> known = TryAdmit(method, authorization);
+Task<CallerOr> Frontend::Admit(const Method& method, std::string authorization,
+                               std::string certificate) const {
+  std::optional<CallerOr> known = TryAdmit(method, authorization, certificate);
   if (known.has_value()) co_return *std::move(known);
+  if (IsWorkload(authorization, certificate)) {
+    CallerOr caller = co_await workloads_->Authenticate(
+        std::move(authorization), std::move(certificate));
+    co_return Authorize(method, std::move(caller));
+  }
   CallerOr caller =
       co_await authenticator_.Authenticate(std::move(authorization));
   co_return Authorize(method, std::move(caller));

@@ -20,6 +20,7 @@
 #include "service/base/metrics.h"
 #include "service/base/mutex.h"
 #include "service/broker/authenticator.h"
+#include "service/callers/workload_authenticator.h"
 #include "service/rpc/call_metrics.h"
 #include "service/rpc/method.h"
 
@@ -61,17 +62,23 @@ class StreamDeadline {
 
 class Frontend {
  public:
-  // All outlive this object.
+  // All outlive this object. Without `workloads` callers have API keys.
   Frontend(const MethodTable& methods, broker::Authenticator& authenticator,
-           Metrics& metrics);
+           callers::WorkloadAuthenticator* workloads, Metrics& metrics);
 
   const MethodTable& methods() const { return methods_; }
 
-  // Whether the call may be made, without waiting; nullopt if the store must
-  // be asked. A public method gives a null caller.
+  // Whether the call may be made, without waiting; nullopt if that must be
+  // looked up. A public method gives a null caller. The certificate is the
+  // client's that TLS has verified, in PEM, or ""; it counts where there is no
+  // authorization.
   std::optional<CallerOr> TryAdmit(const Method& method,
-                                   absl::string_view authorization) const;
-  Task<CallerOr> Admit(const Method& method, std::string authorization) const;
+                                   absl::string_view authorization,
+                                   absl::string_view certificate) const;
+  Task<CallerOr> Admit(const Method& method, std::string authorization,
+                       std::string certificate) const;
+  // Whether certificates count at all.
+  bool uses_certificates() const { return workloads_ != nullptr; }
 
   // An answer of the fast form.
   void CountFast(const Method& method) { call_metrics_.CountFast(method); }
@@ -95,9 +102,13 @@ class Frontend {
   class Registration;
 
   static CallerOr Authorize(const Method& method, CallerOr caller);
+  // Whether it is for the caller policy to say who calls.
+  bool IsWorkload(absl::string_view authorization,
+                  absl::string_view certificate) const;
 
   const MethodTable& methods_;
   broker::Authenticator& authenticator_;
+  callers::WorkloadAuthenticator* const workloads_;
   CallMetrics call_metrics_;
 
   Mutex mutex_;

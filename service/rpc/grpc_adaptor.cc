@@ -19,9 +19,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
+#include "service/base/tsan_handover.h"
+#include "service/rpc/peer_certificate.h"
 #include "service/rpc/status_mapping.h"
 #include "service/rpc/trace_context.h"
-#include "service/base/tsan_handover.h"
 
 namespace valetkey::rpc {
 namespace {
@@ -48,6 +49,11 @@ absl::string_view FindMetadata(const CallbackServerContext& context,
   const auto it = metadata.find(name);
   if (it == metadata.end()) return "";
   return absl::string_view(it->second.data(), it->second.size());
+}
+
+// Whether the client's certificate counts.
+bool Wanted(const Shared& shared, absl::string_view authorization) {
+  return authorization.empty() && shared.frontend.uses_certificates();
 }
 
 bool Parse(const ByteBuffer& bytes, Message* message) {
@@ -101,8 +107,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     VK_GIVE(call.get());
     shared.frontend.Started();
     // Whoever is known to have no right is not worth parsing for.
-    const std::optional<CallerOr> caller =
-        shared.frontend.TryAdmit(method, call->authorization_);
+    const std::optional<CallerOr> caller = shared.frontend.TryAdmit(
+        method, call->authorization_, call->certificate_);
     if (caller.has_value() && !caller->ok()) {
       call->Finish(caller->status());
       return call.get();
@@ -134,6 +140,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
         method_(method),
         out_(out),
         authorization_(FindMetadata(*context, "authorization")),
+        certificate_(
+            PeerCertificate(*context, Wanted(shared, authorization_)).pem()),
         request_(method.request->New()) {
     context_.log = MakeRequestContext(FindMetadata(*context, kRequestId),
                                       FindMetadata(*context, "traceparent"));
@@ -155,7 +163,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  private:
   static Task<void> Run(std::shared_ptr<UnaryCall> call) {
     CallerOr caller = co_await call->shared_.frontend.Admit(
-        call->method_, std::move(call->authorization_));
+        call->method_, std::move(call->authorization_),
+        std::move(call->certificate_));
     if (!caller.ok()) {
       call->Finish(std::move(caller).status());
       co_return;
@@ -182,6 +191,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Method& method_;
   ByteBuffer* const out_;  // gRPC's; lives until Finish
   std::string authorization_;
+  std::string certificate_;
   const std::unique_ptr<Message> request_;
   CallContext context_;
   const absl::Time start_ = absl::Now();
@@ -221,6 +231,8 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
       : shared_(shared),
         method_(method),
         authorization_(FindMetadata(*context, "authorization")),
+        certificate_(
+            PeerCertificate(*context, Wanted(shared, authorization_)).pem()),
         request_(method.request->New()),
         control_(std::make_shared<StreamControl>(reactor.executor())),
         write_done_timer_(reactor.context()) {
@@ -270,7 +282,8 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
  private:
   static Task<void> Run(std::shared_ptr<StreamCall> call) {
     CallerOr caller = co_await call->shared_.frontend.Admit(
-        call->method_, std::move(call->authorization_));
+        call->method_, std::move(call->authorization_),
+        std::move(call->certificate_));
     if (!caller.ok()) {
       call->End(std::move(caller).status());
       co_return;
@@ -292,6 +305,7 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
   Shared& shared_;
   const Method& method_;
   std::string authorization_;
+  std::string certificate_;
   const std::unique_ptr<Message> request_;
   CallContext context_;
   const absl::Time start_ = absl::Now();
@@ -307,8 +321,11 @@ class StreamCall final : public grpc::ServerWriteReactor<ByteBuffer>,
 grpc::ServerUnaryReactor* TryFast(Shared& shared, const Method& method,
                                   CallbackServerContext* context,
                                   const ByteBuffer& in, ByteBuffer* out) {
+  const absl::string_view authorization =
+      FindMetadata(*context, "authorization");
+  const PeerCertificate certificate(*context, Wanted(shared, authorization));
   const std::optional<CallerOr> caller =
-      shared.frontend.TryAdmit(method, FindMetadata(*context, "authorization"));
+      shared.frontend.TryAdmit(method, authorization, certificate.pem());
   if (!caller.has_value() || !caller->ok()) return nullptr;
   // Both messages with their parts fit here as a rule: no allocation but for
   // long strings.

@@ -39,7 +39,7 @@ class GrpcAdaptorTest : public testing::Test {
   GrpcAdaptorTest() {
     service_.Register(methods_);
     health_.Register(methods_);
-    frontend_.emplace(methods_, authenticator_, metrics_);
+    frontend_.emplace(methods_, authenticator_, nullptr, metrics_);
     adaptor_.emplace(*frontend_, reactors_, scope_, GrpcAdaptorOptions());
     path_ = absl::StrCat(testing::TempDir(), "/rpc-", getpid(), "-",
                          reinterpret_cast<std::uintptr_t>(this), ".sock");

@@ -35,13 +35,14 @@ absl::Status Access::Check(const broker::Caller& caller) const {
   if ((caller.rights & right_) == 0) {
     return MakeError(
         Reason::kRightMissing,
-        absl::StrCat("the key lacks the right ", RightName(right_)),
+        absl::StrCat(caller.rule.empty() ? "the key" : "the caller's rule",
+                     " lacks the right ", RightName(right_)),
         {{"right", std::string(RightName(right_))}});
   }
   if (kind_ == Kind::kSystem && !caller.IsSystem()) {
     return MakeError(
         Reason::kRightMissing,
-        absl::StrCat("only a key of ", broker::kSystemApplication,
+        absl::StrCat("only a caller of ", broker::kSystemApplication,
                      " may do this"),
         {{"right", std::string(RightName(right_))},
          {"application", std::string(broker::kSystemApplication)}});

@@ -41,18 +41,18 @@ namespace valetkey::rpc {
 
 using google::protobuf::Message;
 
-// What a method asks of its caller's key.
+// What a method asks of its caller.
 class Access {
  public:
-  // No key at all.
+  // Nothing at all.
   static Access Public() { return Access(Kind::kPublic, 0); }
-  // Any live key.
+  // To be known, by an API key or the caller policy.
   static Access AnyKey() { return Access(Kind::kAnyKey, 0); }
-  // A key with this right.
+  // To be known, and have this right.
   static Access Right(store::Right right) {
     return Access(Kind::kRight, right);
   }
-  // A key of `applications/system` with this right.
+  // To act for `applications/system`, with this right.
   static Access SystemRight(store::Right right) {
     return Access(Kind::kSystem, right);
   }

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "service/base/listen_address.h"
 #include "service/base/log.h"
 #include "service/base/status.h"
 #include "service/rpc/application_service.h"
@@ -23,7 +24,6 @@
 #include "service/rpc/event_service.h"
 #include "service/rpc/grpc_adaptor.h"
 #include "service/rpc/health_service.h"
-#include "service/base/listen_address.h"
 #include "service/rpc/provider_service.h"
 #include "service/rpc/status_service.h"
 #include "service/rpc/token_service.h"
@@ -73,7 +73,9 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(
   if (clients) {
     credentials.watch_root_certs();
     credentials.set_cert_request_type(
-        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+        options.client_required
+            ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+            : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   } else {
     credentials.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   }
@@ -93,7 +95,8 @@ struct RpcServer::Impl {
         events(dependencies.admin, dependencies.store, dependencies.hub,
                dependencies.clock, options.watch),
         status(dependencies.store, dependencies.clock, options.instance),
-        frontend(Fill(), dependencies.authenticator, dependencies.metrics),
+        frontend(Fill(), dependencies.authenticator, dependencies.workloads,
+                 dependencies.metrics),
         connect(frontend, {options.max_deadline, options.max_message}),
         adaptor(frontend, dependencies.reactors, scope,
                 {options.max_deadline}) {}

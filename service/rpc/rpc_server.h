@@ -29,6 +29,7 @@
 #include "service/broker/authenticator.h"
 #include "service/broker/broker.h"
 #include "service/broker/watch.h"
+#include "service/callers/workload_authenticator.h"
 #include "service/catalog/catalog.h"
 #include "service/events/event_hub.h"
 #include "service/rpc/connect_handler.h"
@@ -47,6 +48,8 @@ struct RpcServerDependencies {
   const Clock& clock;
   Metrics& metrics;
   ReactorPool& reactors;
+  // Who tells callers without an API key; null: nobody, they are refused.
+  callers::WorkloadAuthenticator* workloads = nullptr;
 };
 
 // PEM files; read again when they change.
@@ -55,6 +58,8 @@ struct RpcTlsOptions {
   std::string key_file;
   // Whose client certificates are accepted; "" asks for none.
   std::string client_ca_file;
+  // Whether there is no connection without one.
+  bool client_required = true;
   absl::Duration poll_interval = absl::Seconds(5);
 };
 

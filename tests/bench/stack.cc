@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
+#include <fstream>
 #include <future>
 #include <optional>
 #include <utility>
@@ -14,7 +15,10 @@
 #include "service/broker/coherence.h"
 #include "service/broker/sealing.h"
 #include "service/cache/redis/redis_cache.h"
+#include "service/callers/policy_keeper.h"
+#include "service/callers/workload_authenticator.h"
 #include "service/events/fake_event_stream.h"
+#include "service/identity/test_tokens.h"
 #include "service/net/http/fake_http_client.h"
 #include "service/net/redis/redis_client_pool.h"
 #include "service/rpc/rpc_server.h"
@@ -56,9 +60,12 @@ struct Stack::Parts {
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<broker::Admin> admin;
   std::unique_ptr<broker::Authenticator> authenticator;
+  std::unique_ptr<callers::PolicyKeeper> policy;
+  std::unique_ptr<callers::WorkloadAuthenticator> workloads;
   std::unique_ptr<rpc::RpcServer> rpc;
   std::string address;
   std::string authorization;
+  std::string jwt_authorization;
   std::vector<std::string> names;
 
   template <class T>
@@ -68,6 +75,7 @@ struct Stack::Parts {
         .get();
   }
   absl::Status AddConnections(int count, int token_bytes);
+  absl::Status AddPolicy(const std::string& folder);
 };
 
 Stack::Stack(StackOptions options) : options_(std::move(options)) {}
@@ -128,6 +136,7 @@ absl::Status Stack::Start() {
       *p.store, Clock::System(), broker::AuthenticatorOptions{});
   VK_RETURN_IF_ERROR(
       p.AddConnections(options_.connections, options_.token_bytes));
+  VK_RETURN_IF_ERROR(p.AddPolicy(options_.folder));
   rpc::RpcServerOptions rpc_options;
   p.address = absl::StrCat("unix:", options_.folder, "/bench.sock");
   rpc_options.addresses = {p.address};
@@ -140,9 +149,39 @@ absl::Status Stack::Start() {
                                  .catalog = *p.catalog,
                                  .clock = Clock::System(),
                                  .metrics = p.metrics,
-                                 .reactors = p.reactors},
+                                 .reactors = p.reactors,
+                                 .workloads = p.workloads.get()},
       rpc_options);
   return p.rpc->Start().status();
+}
+
+absl::Status Stack::Parts::AddPolicy(const std::string& folder) {
+  const identity::TestSigner signer(identity::KeyType::kRsa);
+  std::ofstream(folder + "/jwks.json") << signer.Jwks();
+  std::ofstream(folder + "/policy.textproto")
+      << "issuers { name: \"cluster\" issuer: \"https://cluster.example\" "
+         "audiences: \"valetkey\" jwks_file: \""
+      << folder << "/jwks.json\" }\n"
+      << "rules { name: \"bench\" jwt { issuer: \"cluster\" subject: \"s:*\" } "
+         "grant { application: \""
+      << kApplication
+      << "\" rights: RIGHT_READ_TOKENS rights: RIGHT_READ_METADATA } }\n";
+  policy = std::make_unique<callers::PolicyKeeper>(
+      callers::PolicyKeeperOptions{.file = folder + "/policy.textproto"},
+      Clock::System(), metrics, reactors.At(0).executor(), nullptr);
+  VK_RETURN_IF_ERROR(policy->Open());
+  workloads = std::make_unique<callers::WorkloadAuthenticator>(
+      *policy, Clock::System(), metrics);
+  // As long as a projected service account token is.
+  jwt_authorization = absl::StrCat(
+      "Bearer ",
+      signer.Sign(
+          identity::Algorithm::kRs256,
+          absl::StrCat(R"({"iss":"https://cluster.example",)",
+                       R"("sub":"s:web","aud":["valetkey"],"exp":)",
+                       absl::ToUnixSeconds(absl::Now()) + 3600,
+                       R"(,"padding":")", std::string(340, 'x'), "\"}")));
+  return absl::OkStatus();
 }
 
 absl::Status Stack::Parts::AddConnections(int count, int token_bytes) {
@@ -210,6 +249,9 @@ absl::Status Stack::Parts::AddConnections(int count, int token_bytes) {
 const std::string& Stack::address() const { return parts_->address; }
 const std::string& Stack::authorization() const {
   return parts_->authorization;
+}
+const std::string& Stack::jwt_authorization() const {
+  return parts_->jwt_authorization;
 }
 const std::vector<std::string>& Stack::names() const { return parts_->names; }
 

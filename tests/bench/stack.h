@@ -29,6 +29,8 @@ class Stack {
 
   const std::string& address() const;
   const std::string& authorization() const;
+  // The same rights by a JWT of 1 KiB and a policy.
+  const std::string& jwt_authorization() const;
   const std::vector<std::string>& names() const;
   // Has every connection read once, so that the caches are filled.
   absl::Status Warm();

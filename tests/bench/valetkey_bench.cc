@@ -43,6 +43,7 @@ struct Comparison {
   Load baseline;
   std::string throughput_target;
   std::string p99_target;
+  std::string baseline_name = "empty gRPC call";
 };
 
 bool Compare(const Comparison& comparison, int rounds,
@@ -73,7 +74,7 @@ bool Compare(const Comparison& comparison, int rounds,
     base_p99.push_back(base.p99_us);
     p99_ratio.push_back(own.p99_us / base.p99_us);
   }
-  const std::string base = "empty gRPC call";
+  const std::string base = comparison.baseline_name;
   const std::string own = comparison.name;
   figures.push_back({base + ", beside " + own, Median(base_rate), "calls/s"});
   figures.push_back({own, Median(rate), "calls/s", base, Median(rate_ratio),
@@ -176,6 +177,21 @@ int Main() {
         Compare({"GetToken from memory", own, baseline, ">= 0.90", "<= 1.20"},
                 rounds, figures);
     good &= Compare({"GetToken from memory, against no metadata", own, bare},
+                    rounds, figures);
+    // Metadata costs by its size, so the JWT is also held against an empty
+    // call with the same.
+    Load jwt = own;
+    jwt.authorization = stack.jwt_authorization();
+    good &= Compare({.name = "GetToken with a JWT",
+                     .load = jwt,
+                     .baseline = own,
+                     .baseline_name = "GetToken with an API key"},
+                    rounds, figures);
+    Load same = baseline;
+    same.authorization = stack.jwt_authorization();
+    good &= Compare({.name = "GetToken with a JWT, from memory",
+                     .load = jwt,
+                     .baseline = same},
                     rounds, figures);
     // One call at a time: what a caller waits.
     own.outstanding = baseline.outstanding = 1;

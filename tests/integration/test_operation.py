@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from e2e.stack import COMMAND_LINE, SERVER, free_port
+from integration.authority import Authority
 from integration.harness import (
     Caller,
     IntegrationStack,
@@ -177,47 +178,6 @@ class Ending(unittest.TestCase):
     def test_the_interrupt_key(self) -> None:
         stack = self.enterContext(IntegrationStack())
         self.assertEqual(stack.stop_server(signal.SIGINT), 0)
-
-
-class Authority:
-    """A certificate authority in a folder, by the openssl command."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
-        self.name = name
-        self.certificate = folder / f"{name}.pem"
-        self.key = folder / f"{name}.key"
-        self._run(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt"),
-            *("ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"),
-            *("-subj", f"/CN={name}", "-keyout", str(self.key)),
-            *("-out", str(self.certificate)),
-        )
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """A certificate for 127.0.0.1 and its key."""
-        certificate = self.folder / f"{name}.pem"
-        key = self.folder / f"{name}.key"
-        request_file = self.folder / f"{name}.csr"
-        extensions = self.folder / f"{name}.ext"
-        extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        self._run(
-            *("req", "-newkey", "ec", "-pkeyopt"),
-            *("ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"),
-            *("-keyout", str(key), "-out", str(request_file)),
-        )
-        self._run(
-            *("x509", "-req", "-in", str(request_file), "-days", "2"),
-            *("-CA", str(self.certificate), "-CAkey", str(self.key)),
-            *("-CAcreateserial", "-extfile", str(extensions)),
-            *("-out", str(certificate)),
-        )
-        return certificate, key
-
-    def _run(self, *arguments: str) -> None:
-        subprocess.run(
-            ["openssl", *arguments], check=True, capture_output=True
-        )
 
 
 class TlsStack(IntegrationStack):

@@ -108,9 +108,11 @@ func codeOf(reason valetkeyv1.ErrorReason) codes.Code {
 		valetkeyv1.ErrorReason_CURSOR_INVALID:
 		return codes.InvalidArgument
 	case valetkeyv1.ErrorReason_API_KEY_MISSING,
-		valetkeyv1.ErrorReason_API_KEY_INVALID:
+		valetkeyv1.ErrorReason_API_KEY_INVALID,
+		valetkeyv1.ErrorReason_CALLER_INVALID:
 		return codes.Unauthenticated
-	case valetkeyv1.ErrorReason_RIGHT_MISSING:
+	case valetkeyv1.ErrorReason_RIGHT_MISSING,
+		valetkeyv1.ErrorReason_CALLER_DENIED:
 		return codes.PermissionDenied
 	case valetkeyv1.ErrorReason_APPLICATION_NOT_FOUND,
 		valetkeyv1.ErrorReason_PROVIDER_NOT_FOUND,
@@ -128,6 +130,7 @@ func codeOf(reason valetkeyv1.ErrorReason) codes.Code {
 		valetkeyv1.ErrorReason_PROVIDER_THROTTLED,
 		valetkeyv1.ErrorReason_PROVIDER_RESPONSE_INVALID,
 		valetkeyv1.ErrorReason_STORE_UNAVAILABLE,
+		valetkeyv1.ErrorReason_CALLER_KEYS_UNAVAILABLE,
 		valetkeyv1.ErrorReason_SERVER_SHUTTING_DOWN:
 		return codes.Unavailable
 	case valetkeyv1.ErrorReason_CURSOR_EXPIRED:

@@ -22,6 +22,12 @@ std::string Advice(const FailureDetails& details, grpc::StatusCode code) {
     case v1::API_KEY_INVALID:
       return "the key is unknown, revoked or expired: make another with "
              "'valetkey keys create'";
+    case v1::CALLER_INVALID:
+      return absl::StrCat("the token or client certificate is not accepted (",
+                          Value(details, "cause", "not told"), ")");
+    case v1::CALLER_DENIED:
+      return "the server's --caller_policy has no rule for it: 'valetkey "
+             "policy test' explains";
     case v1::RIGHT_MISSING:
       return absl::StrCat("use a key with the right ",
                           Value(details, "right", "that is missing"));

@@ -76,6 +76,7 @@ int Run(int argc, const char* const* argv, std::istream& in, std::ostream& out,
   AddWatchCommand(app, shell);
   AddStatusCommand(app, shell);
   AddStoreCommands(app, shell);
+  AddPolicyCommands(app, shell);
   AddHealthCommand(app, shell);
   app.add_subcommand("version", "Print the version")->callback([&shell] {
     shell.out() << "valetkey " << VALETKEY_VERSION << "\n";

@@ -167,6 +167,7 @@ void AddWatchCommand(CLI::App& app, Shell& shell);
 void AddHealthCommand(CLI::App& app, Shell& shell);
 void AddStatusCommand(CLI::App& app, Shell& shell);
 void AddStoreCommands(CLI::App& app, Shell& shell);
+void AddPolicyCommands(CLI::App& app, Shell& shell);
 
 // Runs one command line; argv[0] is the program. Returns the exit code.
 int Run(int argc, const char* const* argv, std::istream& in, std::ostream& out,

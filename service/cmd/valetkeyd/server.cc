@@ -113,6 +113,7 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
       broker_options);
   authenticator = std::make_unique<broker::Authenticator>(
       *store, clock(), broker::AuthenticatorOptions{});
+  VK_RETURN_IF_ERROR(OpenPolicy(options));
   broker::AdminHooks hooks;
   hooks.provider_changed = [this](const std::string& name) {
     broker->InvalidateProvider(name);
@@ -151,6 +152,9 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
   }
   if (follower) {
     loops.Spawn(reactors.At(0).executor(), "follow events", follower->Run());
+  }
+  if (policy) {
+    loops.Spawn(policy->home(), "keep the caller policy", policy->Run());
   }
   loops.Spawn(reactors.At(0).executor(), "note keys' use", FlushKeys());
   loops.Spawn(reactors.At(0).executor(), "tell the status", TellStatus());
@@ -221,6 +225,28 @@ absl::Status Server::Parts::OpenRedis(const ServerOptions& options) {
       *redis, cache::RedisCacheOptions{.prefix = options.redis_prefix});
   stream = std::make_unique<events::RedisEventStream>(
       *redis, events::RedisEventStreamOptions{.prefix = options.redis_prefix});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::OpenPolicy(const ServerOptions& options) {
+  if (options.caller_policy.empty()) return absl::OkStatus();
+  // Only an operator writes the policy's URLs, and a cluster's own API server
+  // has a private address.
+  const auto make_client = [this](const std::string& ca_file) {
+    return NewCurlHttpClient(
+        reactors, {.ca_file = ca_file, .allow_private_addresses = true});
+  };
+  policy = std::make_unique<callers::PolicyKeeper>(
+      callers::PolicyKeeperOptions{
+          .file = options.caller_policy,
+          .certificates = !options.tls_client_ca.empty()},
+      clock(), metrics, reactors.At(0).executor(), make_client);
+  if (const absl::Status status = policy->Open(); !status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--caller_policy: ", status.message()));
+  }
+  workloads = std::make_unique<callers::WorkloadAuthenticator>(*policy, clock(),
+                                                               metrics);
   return absl::OkStatus();
 }
 
@@ -298,7 +324,9 @@ void Server::Parts::Stop(const ServerOptions& options) {
 }
 
 void Server::Reload() {
-  if (!parts_ || !parts_->http) return;
+  if (!parts_) return;
+  if (parts_->policy) parts_->policy->Wake();
+  if (!parts_->http) return;
   const absl::Status status = parts_->http->ReloadTls();
   Log(status.ok() ? LogLevel::kInfo : LogLevel::kError,
       "TLS files were read again", {{"result", status}});

@@ -37,6 +37,7 @@ struct ServerOptions {
   std::string tls_key;
   std::string tls_client_ca;
   bool tls_client_required = false;
+  std::string caller_policy;  // a file; "": callers have API keys
   bool insecure_plaintext = false;
   CurlOptions curl;
   int reactors = 2;

@@ -8,10 +8,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "service/base/listen_address.h"
 #include "service/base/status.h"
 #include "service/base/url.h"
 #include "service/net/sql/postgres_url.h"
-#include "service/base/listen_address.h"
 
 ABSL_FLAG(std::string, data_dir, "",
           "Folder of the store, the keyring and the first admin key; made with "
@@ -66,7 +66,14 @@ ABSL_FLAG(std::string, tls_cert, "",
 ABSL_FLAG(std::string, tls_key, "", "PEM file of the certificate's key.");
 ABSL_FLAG(std::string, tls_client_ca, "",
           "PEM file of the authorities whose client certificates are "
-          "accepted; then one is required.");
+          "accepted.");
+ABSL_FLAG(std::string, tls_client_auth, "require",
+          "With --tls_client_ca: require, no call without a client "
+          "certificate; or request, a certificate that is shown must be good.");
+ABSL_FLAG(std::string, caller_policy, "",
+          "File that lets callers in by a JWT or a client certificate, beside "
+          "those with an API key (docs/callers.md); read again when it "
+          "changes.");
 ABSL_FLAG(bool, insecure_plaintext, false,
           "Serve without TLS on addresses that other machines can reach.");
 ABSL_FLAG(std::vector<std::string>, origin_override, {},
@@ -206,7 +213,18 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
   if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) {
     return BadFlag("tls_client_ca", "to be given together with --tls_cert");
   }
-  options.tls_client_required = !options.tls_client_ca.empty();
+  const std::string client_auth = absl::GetFlag(FLAGS_tls_client_auth);
+  if (client_auth != "require" && client_auth != "request") {
+    return BadFlag("tls_client_auth", "require or request");
+  }
+  if (client_auth == "request" && options.tls_client_ca.empty()) {
+    return BadFlag("tls_client_auth",
+                   "to be given together with --tls_client_ca, whose "
+                   "authorities sign the certificates");
+  }
+  options.tls_client_required =
+      !options.tls_client_ca.empty() && client_auth == "require";
+  options.caller_policy = absl::GetFlag(FLAGS_caller_policy);
   options.insecure_plaintext = absl::GetFlag(FLAGS_insecure_plaintext);
   for (const std::string& text : absl::GetFlag(FLAGS_origin_override)) {
     auto parsed = ParseOriginOverride(text);

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "service/base/listen_address.h"
 #include "service/base/status.h"
 #include "service/cmd/valetkeyd/server_parts.h"
-#include "service/base/listen_address.h"
 
 namespace valetkey {
 
@@ -17,6 +17,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   rpc_options.tls.certificate_file = options.tls_certificate;
   rpc_options.tls.key_file = options.tls_key;
   rpc_options.tls.client_ca_file = options.tls_client_ca;
+  rpc_options.tls.client_required = options.tls_client_required;
   rpc_options.allow_plaintext = options.insecure_plaintext;
   rpc = std::make_unique<rpc::RpcServer>(
       rpc::RpcServerDependencies{.broker = *broker,
@@ -27,12 +28,13 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
                                  .catalog = *catalog,
                                  .clock = clock(),
                                  .metrics = metrics,
-                                 .reactors = reactors},
+                                 .reactors = reactors,
+                                 .workloads = workloads.get()},
       rpc_options);
 
   if (!options.http_listen.empty()) {
-    VK_RETURN_IF_ERROR(CheckPlaintext(options.http_listen, tls,
-                                           options.insecure_plaintext));
+    VK_RETURN_IF_ERROR(
+        CheckPlaintext(options.http_listen, tls, options.insecure_plaintext));
     VK_ASSIGN_OR_RETURN(const ListenAddress address,
                         ParseListenAddress(options.http_listen));
     HttpServerOptions http_options;
@@ -43,9 +45,9 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
     http_options.tls.key_file = options.tls_key;
     http_options.tls.client_ca_file = options.tls_client_ca;
     // A browser that comes back from a provider has no client certificate.
-    http_options.tls.client_certificates = options.tls_client_required
-                                               ? ClientCertificates::kOptional
-                                               : ClientCertificates::kIgnored;
+    http_options.tls.client_certificates = options.tls_client_ca.empty()
+                                               ? ClientCertificates::kIgnored
+                                               : ClientCertificates::kOptional;
     http_options.error_page = &web::WebErrorPage;
     http = std::make_unique<HttpServer>(reactors, http_options);
     AddRoutes(options);
@@ -78,7 +80,7 @@ void Server::Parts::AddRoutes(const ServerOptions& options) {
   const bool demand = options.tls_client_required;
   http->HandlePrefix("/valetkey.v1.", [this, demand](ServerRequest request,
                                                      ResponseWriter& writer) {
-    return demand && request.client_subject.empty()
+    return demand && request.client_certificate == nullptr
                ? RefuseStranger(writer)
                : Serve(std::move(request), writer);
   });

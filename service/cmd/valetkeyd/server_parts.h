@@ -23,6 +23,8 @@
 #include "service/broker/broker.h"
 #include "service/broker/coherence.h"
 #include "service/cache/redis/redis_cache.h"
+#include "service/callers/policy_keeper.h"
+#include "service/callers/workload_authenticator.h"
 #include "service/cmd/valetkeyd/server.h"
 #include "service/events/event_hub.h"
 #include "service/events/follower.h"
@@ -42,6 +44,7 @@ struct Server::Parts {
   absl::Status Open(const ServerOptions& options);
   absl::Status OpenStore(const ServerOptions& options);
   absl::Status OpenRedis(const ServerOptions& options);
+  absl::Status OpenPolicy(const ServerOptions& options);
   // Who hears of what other replicas commit.
   void MakeFollower();
   const Clock& clock() const {
@@ -84,6 +87,8 @@ struct Server::Parts {
   std::unique_ptr<events::Follower> follower;
   std::unique_ptr<broker::Admin> admin;
   std::unique_ptr<broker::Authenticator> authenticator;
+  std::unique_ptr<callers::PolicyKeeper> policy;  // null: API keys alone
+  std::unique_ptr<callers::WorkloadAuthenticator> workloads;
   std::unique_ptr<rpc::RpcServer> rpc;
   std::unique_ptr<HttpServer> http;
   TaskScope loops;

@@ -199,7 +199,10 @@ Task<int> HttpConnection::ReadRequest(ServerRequest& request) {
   request.body = std::move(message.body());
   request.peer = peer_;
   request.tls = stream_->tls();
-  if (request.tls) request.client_subject = stream_->ClientSubject();
+  if (request.tls) {
+    request.client_subject = stream_->ClientSubject();
+    request.client_certificate = stream_->ClientCertificate();
+  }
   keep_alive_ = message.keep_alive();
   http10_ = message.version() < 11;
   head_ = request.method == "HEAD";

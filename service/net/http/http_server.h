@@ -43,8 +43,10 @@ struct ServerRequest {
   std::string body;
   std::string peer;  // "127.0.0.1:40112", or "unix"
   bool tls = false;
-  // The subject of the client's certificate (RFC 2253), if one was verified.
+  // The client's certificate, if one was verified: its subject (RFC 2253),
+  // which may be "", and the whole in PEM, else null.
   std::string client_subject;
+  std::shared_ptr<const std::string> client_certificate;
 };
 
 // Why a handler should come to an end.

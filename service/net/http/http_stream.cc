@@ -1,6 +1,7 @@
 #include "service/net/http/http_stream.h"
 
 #include <openssl/bio.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -41,6 +42,9 @@ class PlainStream final : public HttpStream {
   }
   bool tls() const override { return false; }
   std::string ClientSubject() const override { return ""; }
+  std::shared_ptr<const std::string> ClientCertificate() override {
+    return nullptr;
+  }
 
  private:
   HttpSocket socket_;
@@ -89,10 +93,30 @@ class TlsStream final : public HttpStream {
     X509_free(certificate);
     return subject;
   }
+  std::shared_ptr<const std::string> ClientCertificate() override {
+    SSL* const ssl = stream_.native_handle();
+    if (certificate_ != nullptr || SSL_get_verify_result(ssl) != X509_V_OK) {
+      return certificate_;
+    }
+    X509* const certificate = SSL_get1_peer_certificate(ssl);
+    if (certificate == nullptr) return nullptr;
+    BIO* const text = BIO_new(BIO_s_mem());
+    if (PEM_write_bio_X509(text, certificate) == 1) {
+      char* data = nullptr;
+      const long size = BIO_get_mem_data(text, &data);
+      certificate_ = std::make_shared<const std::string>(
+          data, static_cast<std::size_t>(size));
+    }
+    BIO_free(text);
+    X509_free(certificate);
+    return certificate_;
+  }
 
  private:
   const std::shared_ptr<SslContext> context_;
   asio::ssl::stream<HttpSocket> stream_;
+  // Written out once a connection: TLS is never renegotiated here.
+  std::shared_ptr<const std::string> certificate_;
 };
 
 int SelectHttp1(SSL*, const unsigned char** out, unsigned char* out_size,

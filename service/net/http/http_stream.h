@@ -39,6 +39,8 @@ class HttpStream {
   virtual bool tls() const = 0;
   // The subject of the client's verified certificate, or "".
   virtual std::string ClientSubject() const = 0;
+  // The same in PEM, or null.
+  virtual std::shared_ptr<const std::string> ClientCertificate() = 0;
 };
 
 // A server's TLS settings made of loaded files: TLS 1.2 and later, HTTP/1.1 by

@@ -19,8 +19,10 @@ grpc::StatusCode CodeOf(v1::ErrorReason reason) {
       return grpc::StatusCode::INVALID_ARGUMENT;
     case v1::API_KEY_MISSING:
     case v1::API_KEY_INVALID:
+    case v1::CALLER_INVALID:
       return grpc::StatusCode::UNAUTHENTICATED;
     case v1::RIGHT_MISSING:
+    case v1::CALLER_DENIED:
       return grpc::StatusCode::PERMISSION_DENIED;
     case v1::APPLICATION_NOT_FOUND:
     case v1::PROVIDER_NOT_FOUND:
@@ -38,6 +40,7 @@ grpc::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::PROVIDER_THROTTLED:
     case v1::PROVIDER_RESPONSE_INVALID:
     case v1::STORE_UNAVAILABLE:
+    case v1::CALLER_KEYS_UNAVAILABLE:
     case v1::SERVER_SHUTTING_DOWN:
       return grpc::StatusCode::UNAVAILABLE;
     case v1::CURSOR_EXPIRED:

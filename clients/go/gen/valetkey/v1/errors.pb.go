@@ -36,8 +36,8 @@ const (
 	// INVALID_ARGUMENT. A field is missing or malformed.
 	// Example: {"field": "name", "expected": "applications/{a}/connections/{c}"}
 	ErrorReason_FIELD_INVALID ErrorReason = 1
-	// UNAUTHENTICATED. The call carries no API key.
-	// Mend: send the metadata `authorization: Bearer vk_...`.
+	// UNAUTHENTICATED. The call carries no API key, nor anything else that tells
+	// who makes it. Mend: send the metadata `authorization: Bearer vk_...`.
 	ErrorReason_API_KEY_MISSING ErrorReason = 2
 	// UNAUTHENTICATED. The API key is unknown, revoked or expired.
 	ErrorReason_API_KEY_INVALID ErrorReason = 3
@@ -123,6 +123,17 @@ const (
 	// INTERNAL. A fault of ValetKey's own; the log has the whole of it under the
 	// request id. Example: {"request_id": "3f0c..."}
 	ErrorReason_INTERNAL_FAULT ErrorReason = 34
+	// UNAUTHENTICATED. The JWT or client certificate does not prove who calls.
+	// Mend: send a newer one. The cause is one of malformed, algorithm, issuer,
+	// key, signature, audience, expired, not_yet_valid, subject, certificate,
+	// unsupported. Example: {"cause": "expired"}
+	ErrorReason_CALLER_INVALID ErrorReason = 35
+	// PERMISSION_DENIED. The JWT or client certificate is good, but the server's
+	// policy gives its bearer nothing. The operator must act.
+	ErrorReason_CALLER_DENIED ErrorReason = 36
+	// UNAVAILABLE. The JWT cannot be checked: its issuer's keys could not be
+	// fetched yet, or not for too long. RetryInfo is set.
+	ErrorReason_CALLER_KEYS_UNAVAILABLE ErrorReason = 37
 )
 
 // Enum value maps for ErrorReason.
@@ -163,6 +174,9 @@ var (
 		32: "WATCH_LAGGED",
 		33: "ENCRYPTION_KEY_MISSING",
 		34: "INTERNAL_FAULT",
+		35: "CALLER_INVALID",
+		36: "CALLER_DENIED",
+		37: "CALLER_KEYS_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":    0,
@@ -200,6 +214,9 @@ var (
 		"WATCH_LAGGED":                32,
 		"ENCRYPTION_KEY_MISSING":      33,
 		"INTERNAL_FAULT":              34,
+		"CALLER_INVALID":              35,
+		"CALLER_DENIED":               36,
+		"CALLER_KEYS_UNAVAILABLE":     37,
 	}
 )
 
@@ -234,7 +251,7 @@ var File_valetkey_v1_errors_proto protoreflect.FileDescriptor
 
 const file_valetkey_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18valetkey/v1/errors.proto\x12\vvaletkey.v1*\xe2\x06\n" +
+	"\x18valetkey/v1/errors.proto\x12\vvaletkey.v1*\xa6\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rFIELD_INVALID\x10\x01\x12\x13\n" +
@@ -271,7 +288,10 @@ const file_valetkey_v1_errors_proto_rawDesc = "" +
 	"\x0eCURSOR_INVALID\x10\x1f\x12\x10\n" +
 	"\fWATCH_LAGGED\x10 \x12\x1a\n" +
 	"\x16ENCRYPTION_KEY_MISSING\x10!\x12\x12\n" +
-	"\x0eINTERNAL_FAULT\x10\"BW\n" +
+	"\x0eINTERNAL_FAULT\x10\"\x12\x12\n" +
+	"\x0eCALLER_INVALID\x10#\x12\x11\n" +
+	"\rCALLER_DENIED\x10$\x12\x1b\n" +
+	"\x17CALLER_KEYS_UNAVAILABLE\x10%BW\n" +
 	"\x0fdev.valetkey.v1P\x01ZBgithub.com/valetkey/valetkey/clients/go/gen/valetkey/v1;valetkeyv1b\x06proto3"
 
 var (
