@@ -118,14 +118,13 @@ TEST_F(WorkloadAuthenticatorTest, ABadFileLeavesThePolicyAndSaysSo) {
   EXPECT_EQ(ReasonFor(token), Reason::kNone);
   const std::uint64_t before = generation();
   WritePolicy("rules {\n  name: }");
-  ASSERT_TRUE(Eventually([&] {
-    return metrics_.Export().find("valetkey_caller_policy_current 0") !=
-           std::string::npos;
-  }));
+  const auto told =
+      AllOf(HasSubstr("stays in force"), HasSubstr("policy.textproto:2"));
+  ASSERT_TRUE(
+      Eventually([&] { return testing::Value(lines(), Contains(told)); }));
+  EXPECT_THAT(metrics_.Export(), HasSubstr("valetkey_caller_policy_current 0"));
   EXPECT_EQ(generation(), before);
   EXPECT_TRUE(Known(token));
-  EXPECT_THAT(lines(), Contains(AllOf(HasSubstr("stays in force"),
-                                      HasSubstr("policy.textproto:2"))));
   // Keys that cannot be read are no better.
   WritePolicy(IssuerText("jwks_file: \"/nonexistent/jwks.json\"") + kRule);
   ASSERT_TRUE(Eventually([&] {
