@@ -18,7 +18,7 @@ _HERE = Path(__file__).resolve().parent
 # One group after another; in a group, lists side by side.
 _GROUPS = (
     (("test_judge", "test_fleet.Together", "test_fleet.TogetherWithoutRedis"),
-     ("test_move",)),
+     ("test_move", "test_upgrade")),
     (("test_storm",),),
     (
         ("test_faults",),

@@ -89,6 +89,7 @@ class Replica(IntegrationStack):
         self.skew = 0.0
         # Which life of it this is: memory does not outlive a process.
         self.life = 0
+        self.program = SERVER
         # What the command is given to, such as `ip netns exec x`.
         self.launcher: list[str] = []
         # Of the command line.
@@ -107,7 +108,7 @@ class Replica(IntegrationStack):
         self.http = self.http or f"http://{self.host}:{free_port()}"
         command = [
             *self.launcher,
-            str(SERVER),
+            str(self.program),
             f"--data_dir={self.data}",
             f"--listen={self.grpc or f'{self.host}:0'}",
             f"--http_listen={urlsplit(self.http).netloc}",
