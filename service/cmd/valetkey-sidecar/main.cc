@@ -7,18 +7,12 @@
 #include <string>
 
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
-#include "absl/flags/usage_config.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/log.h"
+#include "service/cmd/common_flags.h"
 #include "service/cmd/valetkey-sidecar/sidecar_flags.h"
 
 namespace {
-
-// Help shows our own flags, not those of libraries.
-bool IsOurs(absl::string_view file) {
-  return file.find("valetkey-sidecar") != absl::string_view::npos;
-}
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "valetkey-sidecar: %s\n",
@@ -51,19 +45,12 @@ bool WriteReadyFile(const valetkey::SidecarCommand& command,
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
+  valetkey::DescribeProgram(
+      "valetkey-sidecar",
       "gives the applications beside it valid access tokens, on a Unix socket "
       "or in files.\n\n"
       "  valetkey-sidecar --upstream=https://valetkey:8800 "
       "--api_key_file=/etc/valetkey/key");
-  absl::FlagsUsageConfig usage;
-  usage.contains_help_flags = IsOurs;
-  usage.contains_helpshort_flags = IsOurs;
-  usage.contains_helppackage_flags = IsOurs;
-  usage.version_string = [] {
-    return std::string("valetkey-sidecar " VALETKEY_VERSION "\n");
-  };
-  absl::SetFlagsUsageConfig(usage);
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1) {
     return Fail(absl::InvalidArgumentError(

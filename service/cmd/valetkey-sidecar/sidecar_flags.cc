@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "service/base/listen_address.h"
+#include "service/cmd/common_flags.h"
 
 ABSL_FLAG(std::string, upstream, "",
           "The server: https://HOST:PORT, HOST:PORT (with TLS if --upstream_ca "
@@ -78,16 +79,9 @@ ABSL_FLAG(absl::Duration, shutdown_grace, absl::Seconds(10),
           "How long calls under way may take to finish after SIGTERM.");
 ABSL_FLAG(std::string, ready_file, "",
           "File to write once it serves: JSON with the real addresses.");
-ABSL_FLAG(std::string, log_format, "text", "text or json.");
-ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 
 namespace valetkey {
 namespace {
-
-absl::Status BadFlag(absl::string_view flag, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, ": expected ", expected));
-}
 
 absl::StatusOr<mode_t> ParseMode(absl::string_view flag,
                                  absl::string_view text) {
@@ -212,29 +206,6 @@ absl::Status AddSocket(sidecar::SocketServerOptions* options) {
 }
 
 }  // namespace
-
-absl::StatusOr<LogOptions> LogOptionsFromFlags() {
-  LogOptions options;
-  const std::string format = absl::GetFlag(FLAGS_log_format);
-  if (format == "json") {
-    options.format = LogFormat::kJson;
-  } else if (format != "text") {
-    return BadFlag("log_format", "text or json");
-  }
-  const std::string level = absl::GetFlag(FLAGS_log_level);
-  if (level == "debug") {
-    options.level = LogLevel::kDebug;
-  } else if (level == "info") {
-    options.level = LogLevel::kInfo;
-  } else if (level == "warning") {
-    options.level = LogLevel::kWarning;
-  } else if (level == "error") {
-    options.level = LogLevel::kError;
-  } else {
-    return BadFlag("log_level", "debug, info, warning or error");
-  }
-  return options;
-}
 
 absl::StatusOr<SidecarCommand> SidecarCommandFromFlags() {
   SidecarCommand command;

@@ -7,7 +7,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "service/base/log.h"
 #include "service/sidecar/sidecar.h"
 
 namespace valetkey {
@@ -20,7 +19,6 @@ struct SidecarCommand {
 };
 
 // INVALID_ARGUMENT naming the flag and what it takes.
-absl::StatusOr<LogOptions> LogOptionsFromFlags();
 absl::StatusOr<SidecarCommand> SidecarCommandFromFlags();
 
 }  // namespace valetkey

@@ -10,6 +10,7 @@
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/flag.h"
 #include "absl/flags/reflection.h"
+#include "service/cmd/common_flags.h"
 
 namespace valetkey {
 namespace {

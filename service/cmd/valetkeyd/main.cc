@@ -5,19 +5,13 @@
 #include <string>
 
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
-#include "absl/flags/usage_config.h"
 #include "service/base/log.h"
+#include "service/cmd/common_flags.h"
 #include "service/cmd/valetkeyd/migrate.h"
 #include "service/cmd/valetkeyd/server.h"
 #include "service/cmd/valetkeyd/server_flags.h"
 
 namespace {
-
-// Help shows our own flags, not those of libraries.
-bool IsOurs(absl::string_view file) {
-  return file.find("valetkeyd") != absl::string_view::npos;
-}
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "valetkeyd: %s\n",
@@ -28,19 +22,12 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
+  valetkey::DescribeProgram(
+      "valetkeyd",
       "holds users' third-party OAuth grants and hands out valid access "
       "tokens over gRPC.\n\n"
       "  valetkeyd --data_dir=/var/lib/valetkey "
       "--public_url=https://tokens.example.com");
-  absl::FlagsUsageConfig usage;
-  usage.contains_help_flags = IsOurs;
-  usage.contains_helpshort_flags = IsOurs;
-  usage.contains_helppackage_flags = IsOurs;
-  usage.version_string = [] {
-    return std::string("valetkeyd " VALETKEY_VERSION "\n");
-  };
-  absl::SetFlagsUsageConfig(usage);
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1) {
     return Fail(absl::InvalidArgumentError(

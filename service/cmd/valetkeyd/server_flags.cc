@@ -11,6 +11,7 @@
 #include "service/base/listen_address.h"
 #include "service/base/status.h"
 #include "service/base/url.h"
+#include "service/cmd/common_flags.h"
 #include "service/net/sql/postgres_url.h"
 
 ABSL_FLAG(std::string, data_dir, "",
@@ -110,42 +111,8 @@ ABSL_FLAG(absl::Duration, shutdown_grace, absl::Seconds(25),
           "SIGTERM.");
 ABSL_FLAG(int, max_parallel_per_client, 32,
           "Token requests under way at once for one configured provider.");
-ABSL_FLAG(std::string, log_format, "text", "text or json.");
-ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 
 namespace valetkey {
-namespace {
-
-absl::Status BadFlag(absl::string_view flag, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, ": expected ", expected));
-}
-
-}  // namespace
-
-absl::StatusOr<LogOptions> LogOptionsFromFlags() {
-  LogOptions options;
-  const std::string format = absl::GetFlag(FLAGS_log_format);
-  if (format == "json") {
-    options.format = LogFormat::kJson;
-  } else if (format != "text") {
-    return BadFlag("log_format", "text or json");
-  }
-  const std::string level = absl::GetFlag(FLAGS_log_level);
-  if (level == "debug") {
-    options.level = LogLevel::kDebug;
-  } else if (level == "info") {
-    options.level = LogLevel::kInfo;
-  } else if (level == "warning") {
-    options.level = LogLevel::kWarning;
-  } else if (level == "error") {
-    options.level = LogLevel::kError;
-  } else {
-    return BadFlag("log_level", "debug, info, warning or error");
-  }
-  return options;
-}
-
 absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
   ServerOptions options;
   options.migrate_only = absl::GetFlag(FLAGS_migrate_only);

@@ -4,13 +4,11 @@
 #define VALETKEY_CMD_VALETKEYD_SERVER_FLAGS_H_
 
 #include "absl/status/statusor.h"
-#include "service/base/log.h"
 #include "service/cmd/valetkeyd/server.h"
 
 namespace valetkey {
 
 // Errors name the flag. REQUIRES: the command line has been parsed.
-absl::StatusOr<LogOptions> LogOptionsFromFlags();
 absl::StatusOr<ServerOptions> ServerOptionsFromFlags();
 
 }  // namespace valetkey
