@@ -68,7 +68,10 @@ def missing_engine() -> str:
         return lacking
     if not (render.tool("kustomize") or render.tool("kubectl")):
         return "neither kustomize nor kubectl is here"
-    build_image()
+    try:
+        build_image()
+    except StackError as error:
+        return f"podman builds no image here: {str(error).splitlines()[-1]}"
     said = why_not()
     if "rlimit" in said and "CONTAINERS_CONF" not in os.environ:
         lower_limits()
