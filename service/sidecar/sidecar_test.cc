@@ -237,6 +237,19 @@ TEST_F(SidecarTest, AWatcherThatLeavesIsOneLessAtTheServer) {
   EXPECT_TRUE(Eventually([&] { return fake_.Watches() == 0; }));
 }
 
+TEST_F(SidecarTest, AWatchThatBeginsHasTheServerAsked) {
+  Start(Options());
+  ASSERT_TRUE(EventuallyFromMemory("secret-1"));
+  client::Client application = Application();
+  auto watch = application.WatchEvents(v1::WatchEventsRequest());
+  ASSERT_TRUE(watch.ok());
+  ASSERT_TRUE(watch->Next().ok());
+  const int before = fake_.Calls("GetToken");
+  v1::GetTokenResponse response;
+  EXPECT_TRUE(GetToken(&response).ok());
+  EXPECT_EQ(fake_.Calls("GetToken"), before + 1);
+}
+
 // An application's watch has begun, for which memory holds back; and the
 // server goes.
 TEST_F(SidecarTest, ATokenIsServedThoughTheServerGoesJustThen) {

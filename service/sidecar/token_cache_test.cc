@@ -129,6 +129,16 @@ TEST_F(TokenCacheTest, AnOutageIsBridgedForMaxStaleAndNoLonger) {
   EXPECT_TRUE(EventuallyAnswers(cache, "secret-1"));
 }
 
+TEST_F(TokenCacheTest, TheServerIsAskedForASecondAfterAWatchHasBegun) {
+  TokenCache cache(client_, {});
+  cache.Noticed(Request());
+  ASSERT_TRUE(EventuallyAnswers(cache, "secret-1"));
+  cache.WatchBegan();
+  EXPECT_EQ(Ask(cache), "");
+  EXPECT_TRUE(cache.TryAnswer(Request(), /*server_away=*/true).has_value());
+  EXPECT_TRUE(EventuallyAnswers(cache, "secret-1"));
+}
+
 TEST_F(TokenCacheTest, NothingIsGivenWithoutAWatch) {
   fake_.Fail("WatchEvents", v1::RIGHT_MISSING, 100);
   TokenCache cache(client_, {});
