@@ -5,7 +5,8 @@
                                              these modules
     report.py ctest RESULTS SUITE REPORTS    counts what ctest and GoogleTest
                                              reported
-    report.py summary RESULTS                prints a table and the closing line
+    report.py summary RESULTS [FAILURES]     prints a table, the failures in
+                                             short, and the closing line
 
 RESULTS has lines "suite TAB passed TAB failed TAB skipped"; the first two add
 one, the third reads them and exits with 1 if a test failed or there was none.
@@ -117,7 +118,7 @@ def add(left: Counts, right: Counts) -> Counts:
     return left[0] + right[0], left[1] + right[1], left[2] + right[2]
 
 
-def print_summary(results: Path) -> int:
+def print_summary(results: Path, failures: Path | None = None) -> int:
     total: Counts = (0, 0, 0)
     rows = []
     for line in results.read_text(encoding="utf-8").splitlines():
@@ -129,6 +130,8 @@ def print_summary(results: Path) -> int:
     print(f"\n{'suite':<{width}}  passed  failed  skipped")
     for suite, passed, failed, skipped in rows:
         print(f"{suite:<{width}}  {passed:6}  {failed:6}  {skipped:7}")
+    if failures is not None and failures.exists():
+        print("\n" + failures.read_text(encoding="utf-8").rstrip())
     print(f"\n{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] or not total[0] else 0
 
@@ -141,6 +144,8 @@ def main(arguments: list[str]) -> int:
             counts = count_ctest(Path(reports))
         case ["summary", results]:
             return print_summary(Path(results))
+        case ["summary", results, failures]:
+            return print_summary(Path(results), Path(failures))
         case _:
             print(__doc__, file=sys.stderr)
             return 2
