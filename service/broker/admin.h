@@ -91,6 +91,9 @@ class Admin {
   Task<absl::Status> DeleteProvider(std::string name, std::string etag);
 
   Task<absl::StatusOr<store::Connection>> GetConnection(std::string name);
+  // Where the provider's API is found for a connection; "" if its definition
+  // does not say, or what it depends on is not known.
+  Task<absl::StatusOr<std::string>> ApiBaseUrl(store::Connection connection);
   Task<absl::StatusOr<store::Page<store::Connection>>> ListConnections(
       store::ConnectionFilter filter, std::string after, int limit);
   Task<absl::StatusOr<store::Connection>> UpdateConnectionLabels(

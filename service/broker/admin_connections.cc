@@ -1,3 +1,5 @@
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "service/base/name.h"
@@ -5,6 +7,7 @@
 #include "service/broker/admin.h"
 #include "service/broker/admin_rows.h"
 #include "service/broker/rules.h"
+#include "service/oauth/template.h"
 
 namespace valetkey::broker {
 namespace {
@@ -26,6 +29,26 @@ Task<absl::StatusOr<Connection>> Admin::GetConnection(std::string name) {
                          co_await store_.GetConnection(name));
   if (!found) co_return NoConnection(name);
   co_return *std::move(found);
+}
+
+Task<absl::StatusOr<std::string>> Admin::ApiBaseUrl(Connection connection) {
+  VK_CO_ASSIGN_OR_RETURN(std::optional<store::Provider> provider,
+                         co_await store_.GetProvider(connection.provider));
+  if (!provider) co_return "";
+  const auto definition =
+      catalog_.Find(IdOf(provider->catalog_entry), provider->environment);
+  if (!definition || definition->api_base_url().empty()) co_return "";
+  oauth::Client client;
+  client.client_id = provider->client_id;
+  client.inputs = std::move(provider->inputs);
+  for (const auto& [name, value] : connection.inputs) {
+    client.inputs[name] = value;
+  }
+  client.metadata = std::move(connection.metadata);
+  const absl::StatusOr<std::string> url = oauth::ExpandUrl(
+      definition->api_base_url(),
+      {.definition = *definition, .client = client, .now = clock_.Now()});
+  co_return url.ok() ? *url : "";
 }
 
 Task<absl::StatusOr<store::Page<Connection>>> Admin::ListConnections(

@@ -54,11 +54,17 @@ inline constexpr char kAcmeDefinition[] = R"pb(
   pkce { support: PKCE_SUPPORT_REQUIRED }
   client_authentication { method: CLIENT_AUTHENTICATION_METHOD_BASIC }
   token { url: "https://acme.example/token" }
+  response { captures { name: "shard" pointer: "/shard" } }
+  api_base_url: "https://{meta.shard}.acme.example/{input.tenant}/{input.shop}"
+  allowed_hosts: "*.acme.example"
   revocation { unsupported: "Acme has no way to revoke tokens." }
   environments {
     name: "sandbox"
     display_name: "Sandbox"
-    overrides { pkce { support: PKCE_SUPPORT_SUPPORTED } }
+    overrides {
+      pkce { support: PKCE_SUPPORT_SUPPORTED }
+      api_base_url: "https://sandbox.acme.example"
+    }
   }
 )pb";
 inline constexpr char kPublicDefinition[] = R"pb(

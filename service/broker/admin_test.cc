@@ -301,6 +301,27 @@ class AdminConnectionsTest : public AdminTest {
   }
 };
 
+TEST_F(AdminConnectionsTest, TellsWhereTheApiIsFound) {
+  store::Connection connection = *RunSync(admin_->GetConnection(kConnection));
+  const auto url = [&] { return *RunSync(admin_->ApiBaseUrl(connection)); };
+  // Not known yet.
+  EXPECT_EQ(url(), "");
+  connection.metadata["shard"] = "s7";
+  EXPECT_EQ(url(), "https://s7.acme.example/north/main");
+  connection.inputs["shop"] = "toys";
+  EXPECT_EQ(url(), "https://s7.acme.example/north/toys");
+  // The provider sent something that leads elsewhere.
+  connection.metadata["shard"] = "evil.example/";
+  EXPECT_EQ(url(), "");
+  NewProvider sandbox = AcmeProvider();
+  sandbox.name = connection.provider = "applications/shop/providers/sandbox";
+  sandbox.environment = "sandbox";
+  ASSERT_TRUE(RunSync(admin_->CreateProvider(sandbox)).ok());
+  EXPECT_EQ(url(), "https://sandbox.acme.example");
+  connection.provider = "applications/shop/providers/gone";
+  EXPECT_EQ(url(), "");
+}
+
 TEST_F(AdminConnectionsTest, LabelsAreReplacedAndTold) {
   clock_.Advance(absl::Seconds(5));
   const store::Labels labels = {{"team", "a"}};

@@ -79,7 +79,9 @@ bool HasPlainValue(absl::string_view variable, const Part& part) {
   if (variable == "client_id" || variable == "random" || variable == "now_ms") {
     return true;
   }
-  if (variable == "client_secret") return !in({"authorization", "scopes"});
+  if (variable == "client_secret") {
+    return !in({"authorization", "scopes", "api_base_url"});
+  }
   if (variable == "access_token") {
     return in({"refresh", "post_exchange", "verification", "revocation"});
   }
@@ -125,7 +127,8 @@ std::string VariableFault(absl::string_view variable, const Part& part,
     here = in({"post_exchange"});
   } else if (absl::ConsumePrefix(&name, "meta.")) {
     captures = &known.token;
-    here = in({"refresh", "post_exchange", "verification", "revocation"});
+    here = in({"refresh", "post_exchange", "verification", "revocation",
+               "api_base_url"});
     found = known.callback.count(std::string(name)) != 0;
   } else if (HasPlainValue(variable, part)) {
     return "";
@@ -277,7 +280,9 @@ class Walker {
     } else if (type == "Link" && name == "url") {
       const absl::StatusOr<Url> url = ParseUrl(value);
       if (!url.ok() || url->scheme != "https") fault("expected an https URL");
-    } else if (name == "url" || name == "api_base_url") {
+    } else if (name == "api_base_url") {
+      CheckUrl(spot, field, index, Part{.name = name}, value);
+    } else if (name == "url") {
       CheckUrl(spot, field, index, part, value);
     } else if (IsTemplate(type, name)) {
       CheckTemplate(spot, field, index, part, value);

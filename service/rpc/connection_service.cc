@@ -71,8 +71,11 @@ ConnectionService::GetConnection(const CallContext& context,
       CheckConnection(*context.caller, "name", request.name()));
   VK_CO_ASSIGN_OR_RETURN(const store::Connection connection,
                          co_await admin_.GetConnection(request.name()));
+  VK_CO_ASSIGN_OR_RETURN(std::string api_base_url,
+                         co_await admin_.ApiBaseUrl(connection));
   v1::GetConnectionResponse response;
   FillConnection(connection, response.mutable_connection());
+  response.mutable_connection()->set_api_base_url(std::move(api_base_url));
   co_return response;
 }
 

@@ -72,6 +72,7 @@ TEST_F(RpcServerTest, ConnectAndGetTheToken) {
   EXPECT_EQ(got.connection().subject(), "ann");
   EXPECT_EQ(got.connection().labels().at("team"), "a");
   EXPECT_EQ(got.connection().state(), v1::CONNECTION_STATE_ACTIVE);
+  EXPECT_EQ(got.connection().api_base_url(), "https://api.pinterest.com/v5");
   EXPECT_THAT(got.ShortDebugString(),
               Not(HasSubstr(token.token().access_token())));
 

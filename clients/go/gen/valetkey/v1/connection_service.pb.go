@@ -128,7 +128,12 @@ type Connection struct {
 	Metadata map[string]string `protobuf:"bytes,18,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Changes with every change of the connection; give it back in an update or
 	// delete to be sure that nothing came between.
-	Etag          string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Where the provider's API is found for this connection, as the catalog
+	// entry has it: "https://api.pinterest.com/v5". Empty if the entry does not
+	// say, or as long as what it depends on is not known. In the answer of
+	// GetConnection alone. Output only.
+	ApiBaseUrl    string `protobuf:"bytes,20,opt,name=api_base_url,json=apiBaseUrl,proto3" json:"api_base_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +297,13 @@ func (x *Connection) GetMetadata() map[string]string {
 func (x *Connection) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Connection) GetApiBaseUrl() string {
+	if x != nil {
+		return x.ApiBaseUrl
 	}
 	return ""
 }
@@ -878,7 +890,7 @@ var File_valetkey_v1_connection_service_proto protoreflect.FileDescriptor
 
 const file_valetkey_v1_connection_service_proto_rawDesc = "" +
 	"\n" +
-	"$valetkey/v1/connection_service.proto\x12\vvaletkey.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\b\n" +
+	"$valetkey/v1/connection_service.proto\x12\vvaletkey.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\b\n" +
 	"\n" +
 	"Connection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
@@ -905,7 +917,9 @@ const file_valetkey_v1_connection_service_proto_rawDesc = "" +
 	"\aaccount\x18\x10 \x01(\v2\x1c.valetkey.v1.ProviderAccountR\aaccount\x12!\n" +
 	"\fextra_tokens\x18\x11 \x03(\tR\vextraTokens\x12A\n" +
 	"\bmetadata\x18\x12 \x03(\v2%.valetkey.v1.Connection.MetadataEntryR\bmetadata\x12\x12\n" +
-	"\x04etag\x18\x13 \x01(\tR\x04etag\x1a9\n" +
+	"\x04etag\x18\x13 \x01(\tR\x04etag\x12 \n" +
+	"\fapi_base_url\x18\x14 \x01(\tR\n" +
+	"apiBaseUrl\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +

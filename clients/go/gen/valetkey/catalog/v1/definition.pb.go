@@ -1373,9 +1373,10 @@ func (ErrorClass) EnumDescriptor() ([]byte, []int) {
 //	{callback.x}      a capture of the callback: in `token`
 //	{token.x}         a capture of the token answer: in `post_exchange`
 //	{meta.x}          a capture kept with the connection: in `refresh`,
-//	                  `post_exchange`, `verification`, `revocation`
+//	                  `post_exchange`, `verification`, `revocation`,
+//	                  `api_base_url`
 //	{client_id}       everywhere
-//	{client_secret}   everywhere but in `authorization`
+//	{client_secret}   everywhere but in `authorization`, `api_base_url`
 //	{access_token}    in `refresh`, `post_exchange`, `verification`,
 //	                  `revocation`
 //	{refresh_token}   in `refresh`, `post_exchange`, `revocation`
@@ -1414,7 +1415,8 @@ type ProviderDefinition struct {
 	Scopes []*Scope `protobuf:"bytes,8,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// What is known or assumed about the provider and where that comes from.
 	Notes []*Note `protobuf:"bytes,9,rep,name=notes,proto3" json:"notes,omitempty"`
-	// The base of the provider's API, for callers to build on. A template.
+	// The base of the provider's API, for callers to build on. A template;
+	// Connection.api_base_url tells what it becomes.
 	ApiBaseUrl string `protobuf:"bytes,10,opt,name=api_base_url,json=apiBaseUrl,proto3" json:"api_base_url,omitempty"`
 	// Values beside client id and secret that the URLs or parameters need.
 	Inputs []*Input `protobuf:"bytes,20,rep,name=inputs,proto3" json:"inputs,omitempty"`
