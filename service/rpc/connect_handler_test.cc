@@ -36,7 +36,8 @@ class FakeWriter final : public ResponseWriter {
     sent = std::move(response);
     co_return absl::OkStatus();
   }
-  Task<absl::Status> Start(int status, HttpHeaders headers) override {
+  Task<absl::Status> Start(int status, HttpHeaders headers,
+                           std::optional<std::uint64_t>) override {
     sent.emplace();
     sent->status = status;
     sent->headers = std::move(headers);

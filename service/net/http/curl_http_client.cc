@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cstdint>
 #include <future>
@@ -20,183 +18,12 @@
 #include "service/base/mutex.h"
 #include "service/base/status.h"
 #include "service/base/url.h"
+#include "service/net/http/curl_loop.h"
+#include "service/net/http/curl_stream.h"
 #include "service/net/http/curl_transfer.h"
 
 namespace valetkey {
 namespace {
-
-using boost::system::error_code;
-
-// A socket of curl's, watched by the event loop. curl owns the descriptor: it
-// is let go before curl closes it.
-struct WatchedSocket {
-  WatchedSocket(asio::io_context& context, curl_socket_t fd)
-      : descriptor(context) {
-    error_code error;
-    descriptor.assign(fd, error);
-    assigned = !error;
-  }
-  ~WatchedSocket() { LetGo(); }
-
-  void LetGo() {
-    wanted = 0;
-    if (std::exchange(assigned, false)) descriptor.release();
-  }
-
-  asio::posix::stream_descriptor descriptor;
-  bool assigned = false;
-  int wanted = 0;        // CURL_POLL_IN | CURL_POLL_OUT; 0: no longer watched
-  bool reading = false;  // a wait is outstanding
-  bool writing = false;
-};
-
-// One multi handle and its event loop. All but the constructor runs on the
-// reactor's thread.
-class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
- public:
-  explicit CurlLoop(Reactor& reactor)
-      : reactor_(reactor), timer_(reactor.context()) {}
-
-  Reactor& reactor() { return reactor_; }
-
-  void Start(std::unique_ptr<CurlTransfer> transfer) {
-    if (!EnsureMulti()) {
-      transfer->Fail("the client is shutting down");
-      return;
-    }
-    CURL* easy = transfer->easy();
-    if (curl_multi_add_handle(multi_, easy) != CURLM_OK) {
-      transfer->Fail("curl refused the request");
-      return;
-    }
-    transfers_.emplace(easy, std::move(transfer));
-  }
-
-  // Ends all transfers; nothing can be started afterwards.
-  void Shutdown() {
-    shut_down_ = true;
-    if (multi_ == nullptr) return;
-    for (auto& [easy, transfer] : transfers_) {
-      curl_multi_remove_handle(multi_, easy);
-      transfer->Fail("the client is shutting down");
-    }
-    transfers_.clear();
-    curl_multi_cleanup(multi_);
-    multi_ = nullptr;
-    for (auto& [fd, socket] : sockets_) socket->LetGo();
-    sockets_.clear();
-    timer_.cancel();
-  }
-
- private:
-  // Made when first needed, on the reactor's thread: a client may be made
-  // before it is known which reactors will send.
-  bool EnsureMulti() {
-    if (multi_ != nullptr) return true;
-    if (shut_down_) return false;
-    multi_ = curl_multi_init();
-    if (multi_ == nullptr) return false;
-    curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlLoop::OnSocket);
-    curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlLoop::OnTimer);
-    curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 32L);
-    return true;
-  }
-
-  static int OnSocket(CURL*, curl_socket_t fd, int what, void* self, void*) {
-    static_cast<CurlLoop*>(self)->Watch(fd, what);
-    return 0;
-  }
-
-  static int OnTimer(CURLM*, long milliseconds, void* self) {
-    static_cast<CurlLoop*>(self)->SetTimer(milliseconds);
-    return 0;
-  }
-
-  void Watch(curl_socket_t fd, int what) {
-    if (what == CURL_POLL_REMOVE) {
-      const auto found = sockets_.find(fd);
-      if (found == sockets_.end()) return;
-      found->second->LetGo();
-      sockets_.erase(found);
-      return;
-    }
-    std::shared_ptr<WatchedSocket>& socket = sockets_[fd];
-    if (socket == nullptr) {
-      socket = std::make_shared<WatchedSocket>(reactor_.context(), fd);
-    }
-    socket->wanted = what;
-    Arm(fd, socket);
-  }
-
-  void Arm(curl_socket_t fd, const std::shared_ptr<WatchedSocket>& socket) {
-    if (!socket->assigned) return;  // curl's own time-outs end the transfer
-    if ((socket->wanted & CURL_POLL_IN) != 0 && !socket->reading) {
-      socket->reading = true;
-      socket->descriptor.async_wait(
-          asio::posix::descriptor_base::wait_read,
-          [self = shared_from_this(), fd, socket](error_code error) {
-            socket->reading = false;
-            self->OnReady(fd, socket, CURL_POLL_IN, CURL_CSELECT_IN, error);
-          });
-    }
-    if ((socket->wanted & CURL_POLL_OUT) != 0 && !socket->writing) {
-      socket->writing = true;
-      socket->descriptor.async_wait(
-          asio::posix::descriptor_base::wait_write,
-          [self = shared_from_this(), fd, socket](error_code error) {
-            socket->writing = false;
-            self->OnReady(fd, socket, CURL_POLL_OUT, CURL_CSELECT_OUT, error);
-          });
-    }
-  }
-
-  // The socket may have been removed, and its number given to another, while
-  // this was queued: `socket` tells, not `fd`.
-  void OnReady(curl_socket_t fd, const std::shared_ptr<WatchedSocket>& socket,
-               int poll, int event, error_code error) {
-    if (multi_ == nullptr || (socket->wanted & poll) == 0) return;
-    Act(fd, error ? CURL_CSELECT_ERR : event);
-    if (socket->wanted != 0) Arm(fd, socket);
-  }
-
-  void SetTimer(long milliseconds) {
-    if (milliseconds < 0) {
-      timer_.cancel();
-      return;
-    }
-    // Also at zero curl must not be called from within its callback.
-    timer_.expires_after(std::chrono::milliseconds(milliseconds));
-    timer_.async_wait([self = shared_from_this()](error_code error) {
-      if (!error && self->multi_ != nullptr) {
-        self->Act(CURL_SOCKET_TIMEOUT, 0);
-      }
-    });
-  }
-
-  void Act(curl_socket_t fd, int event) {
-    int running = 0;
-    curl_multi_socket_action(multi_, fd, event, &running);
-    int left = 0;
-    while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
-      if (message->msg != CURLMSG_DONE) continue;
-      // The message dies with the removal.
-      CURL* const easy = message->easy_handle;
-      const CURLcode code = message->data.result;
-      curl_multi_remove_handle(multi_, easy);
-      auto node = transfers_.extract(easy);
-      if (!node.empty()) node.mapped()->Finish(code);
-    }
-  }
-
-  Reactor& reactor_;
-  CURLM* multi_ = nullptr;
-  bool shut_down_ = false;
-  asio::steady_timer timer_;
-  std::map<curl_socket_t, std::shared_ptr<WatchedSocket>> sockets_;
-  std::map<CURL*, std::unique_ptr<CurlTransfer>> transfers_;
-};
 
 // What a caller waits for. The transfer may end when the caller has gone, so
 // both hold it; `mutex` guards who is first.
@@ -237,16 +64,16 @@ class Waiting {
   const std::shared_ptr<Call> call_;
 };
 
-class CurlHttpClient final : public HttpClient {
+// A loop for each reactor.
+class CurlLoops {
  public:
-  CurlHttpClient(ReactorPool& pool, CurlOptions options)
-      : options_(std::make_shared<const CurlOptions>(std::move(options))) {
+  explicit CurlLoops(ReactorPool& pool) {
     for (int i = 0; i < pool.size(); ++i) {
       loops_.push_back(std::make_shared<CurlLoop>(pool.At(i)));
     }
   }
 
-  ~CurlHttpClient() override {
+  ~CurlLoops() {
     for (const auto& loop : loops_) {
       if (loop->reactor().InThread()) {
         loop->Shutdown();
@@ -260,6 +87,31 @@ class CurlHttpClient final : public HttpClient {
       done.get_future().wait();
     }
   }
+
+  // The caller's own reactor, so that an answer crosses no thread; else null.
+  std::shared_ptr<CurlLoop> Own() const {
+    for (const auto& loop : loops_) {
+      if (loop->reactor().InThread()) return loop;
+    }
+    return nullptr;
+  }
+  // The same, else any.
+  std::shared_ptr<CurlLoop> Pick() {
+    if (auto own = Own()) return own;
+    return loops_[next_.fetch_add(1, std::memory_order_relaxed) %
+                  loops_.size()];
+  }
+
+ private:
+  std::vector<std::shared_ptr<CurlLoop>> loops_;
+  std::atomic<std::uint32_t> next_{0};
+};
+
+class CurlHttpClient final : public HttpClient {
+ public:
+  CurlHttpClient(ReactorPool& pool, CurlOptions options)
+      : options_(std::make_shared<const CurlOptions>(std::move(options))),
+        loops_(pool) {}
 
   Task<HttpResult> Send(HttpRequest request, absl::Duration timeout) override {
     auto call = std::make_shared<Call>(co_await asio::this_coro::executor);
@@ -276,7 +128,7 @@ class CurlHttpClient final : public HttpClient {
       result.maybe_sent = false;
       co_return result;
     }
-    const std::shared_ptr<CurlLoop> loop = PickLoop();
+    const std::shared_ptr<CurlLoop> loop = loops_.Pick();
     if (loop->reactor().InThread()) {
       loop->Start(std::move(transfer));
     } else {
@@ -295,24 +147,110 @@ class CurlHttpClient final : public HttpClient {
   }
 
  private:
-  // The caller's own reactor, so that an answer crosses no thread; else any.
-  const std::shared_ptr<CurlLoop>& PickLoop() {
-    for (const auto& loop : loops_) {
-      if (loop->reactor().InThread()) return loop;
-    }
-    return loops_[next_.fetch_add(1, std::memory_order_relaxed) %
-                  loops_.size()];
-  }
-
   const std::shared_ptr<const CurlOptions> options_;
-  std::vector<std::shared_ptr<CurlLoop>> loops_;
-  std::atomic<std::uint32_t> next_{0};
+  CurlLoops loops_;
 };
 
-}  // namespace
+class CurlExchange final : public HttpExchange {
+ public:
+  CurlExchange(std::shared_ptr<CurlLoop> loop,
+               std::shared_ptr<const CurlOptions> options,
+               std::shared_ptr<CurlFlow> flow)
+      : loop_(std::move(loop)),
+        options_(std::move(options)),
+        flow_(std::move(flow)) {}
+  ~CurlExchange() override { Cancel(); }
 
-absl::StatusOr<std::unique_ptr<HttpClient>> NewCurlHttpClient(
-    ReactorPool& pool, CurlOptions options) {
+  absl::Status Start(HttpRequestHead request, absl::Duration silence) {
+    auto transfer = std::make_unique<CurlStream>(std::move(request), silence,
+                                                 *options_, flow_);
+    VK_RETURN_IF_ERROR(transfer->Prepare());
+    easy_ = transfer->easy();
+    loop_->Start(std::move(transfer));
+    return absl::OkStatus();
+  }
+
+  Task<absl::Status> Write(std::string data) override {
+    const std::shared_ptr<CurlFlow> flow = flow_;
+    flow->outgoing = std::move(data);
+    flow->taken = 0;
+    Give();
+    while (!flow->finished && !flow->has_head && !flow->TakenWhole()) {
+      co_await flow->Wait();
+    }
+    co_return flow->has_head ? absl::OkStatus() : flow->status;
+  }
+
+  void EndBody() override {
+    flow_->ended = true;
+    Give();
+  }
+
+  bool answered() const override { return flow_->has_head; }
+
+  Task<absl::StatusOr<HttpResponseHead>> ReadHead() override {
+    const std::shared_ptr<CurlFlow> flow = flow_;
+    // Answered before the end of the body, it is given no more of it.
+    if (flow->has_head) Give();
+    while (!flow->finished && !flow->has_head) co_await flow->Wait();
+    if (flow->has_head) co_return flow->head;
+    co_return flow->status;
+  }
+
+  Task<absl::StatusOr<std::string>> Read() override {
+    const std::shared_ptr<CurlFlow> flow = flow_;
+    while (!flow->finished && flow->incoming.empty()) co_await flow->Wait();
+    std::string data = std::exchange(flow->incoming, {});
+    if (std::exchange(flow->taking_paused, false)) loop_->Resume(easy_);
+    if (data.empty() && !flow->status.ok()) co_return flow->status;
+    co_return data;
+  }
+
+  bool certainly_unsent() const override {
+    return flow_->finished && !flow_->maybe_sent;
+  }
+
+  void Cancel() override {
+    if (!flow_->finished && easy_ != nullptr) loop_->Cancel(easy_);
+  }
+
+ private:
+  void Give() {
+    if (std::exchange(flow_->giving_paused, false)) loop_->Resume(easy_);
+  }
+
+  const std::shared_ptr<CurlLoop> loop_;
+  const std::shared_ptr<const CurlOptions> options_;
+  const std::shared_ptr<CurlFlow> flow_;
+  CURL* easy_ = nullptr;
+};
+
+class CurlStreamClient final : public HttpStreamClient {
+ public:
+  CurlStreamClient(ReactorPool& pool, CurlOptions options)
+      : options_(std::make_shared<const CurlOptions>(std::move(options))),
+        loops_(pool) {}
+
+  absl::StatusOr<std::unique_ptr<HttpExchange>> Open(
+      HttpRequestHead request, absl::Duration silence) override {
+    std::shared_ptr<CurlLoop> loop = loops_.Own();
+    if (loop == nullptr) {
+      return MakeError(Reason::kInternalFault,
+                       "an exchange was opened outside the reactors");
+    }
+    auto flow = std::make_shared<CurlFlow>(loop->reactor().executor());
+    auto exchange = std::make_unique<CurlExchange>(std::move(loop), options_,
+                                                   std::move(flow));
+    VK_RETURN_IF_ERROR(exchange->Start(std::move(request), silence));
+    return exchange;
+  }
+
+ private:
+  const std::shared_ptr<const CurlOptions> options_;
+  CurlLoops loops_;
+};
+
+absl::Status CheckCurl(const CurlOptions& options) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (initialised != CURLE_OK) {
     return MakeError(Reason::kInternalFault, "libcurl does not start");
@@ -325,7 +263,21 @@ absl::StatusOr<std::unique_ptr<HttpClient>> NewCurlHttpClient(
     VK_RETURN_IF_ERROR(
         ParseOriginOverride(absl::StrCat(rule.from, "=", rule.to)).status());
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpClient>> NewCurlHttpClient(
+    ReactorPool& pool, CurlOptions options) {
+  VK_RETURN_IF_ERROR(CheckCurl(options));
   return std::make_unique<CurlHttpClient>(pool, std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<HttpStreamClient>> NewCurlStreamClient(
+    ReactorPool& pool, CurlOptions options) {
+  VK_RETURN_IF_ERROR(CheckCurl(options));
+  return std::make_unique<CurlStreamClient>(pool, std::move(options));
 }
 
 }  // namespace valetkey

@@ -29,6 +29,7 @@
 #include "absl/time/time.h"
 #include "service/async/reactor.h"
 #include "service/net/http/http_client.h"
+#include "service/net/http/http_exchange.h"
 
 namespace valetkey {
 
@@ -73,6 +74,14 @@ struct CurlOptions {
 // REQUIRES: the pool outlives the client, and no Send is running when the
 // client is destroyed. INVALID_ARGUMENT if an option cannot be used.
 absl::StatusOr<std::unique_ptr<HttpClient>> NewCurlHttpClient(
+    ReactorPool& pool, CurlOptions options);
+
+// For what passes through in pieces (http_exchange.h). Kept-alive connections
+// are used for all methods; curl sends a request again by itself only where
+// nothing of its body has been sent, and never one without a body but GET and
+// HEAD. max_response_bytes does not apply. REQUIRES: as above, and no exchange
+// is under way when the client is destroyed.
+absl::StatusOr<std::unique_ptr<HttpStreamClient>> NewCurlStreamClient(
     ReactorPool& pool, CurlOptions options);
 
 }  // namespace valetkey

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/secret.h"
 #include "service/base/status.h"
@@ -95,9 +96,7 @@ absl::Status CurlTransfer::Prepare() {
   // Without it, a time-out while resolving would block the reactor until the
   // resolver's thread returns.
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, Milliseconds(timeout_));
-  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
-                   Milliseconds(std::min(timeout_, options_.connect_timeout)));
+  SetTimes();
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &CurlTransfer::OnHeader);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &CurlTransfer::OnBody);
@@ -110,7 +109,13 @@ absl::Status CurlTransfer::Prepare() {
   return AddHeaders();
 }
 
-void CurlTransfer::SetMethod() {
+void CurlTransfer::SetTimes() {
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, Milliseconds(timeout_));
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                   Milliseconds(std::min(timeout_, options_.connect_timeout)));
+}
+
+void CurlTransfer::SetBody() {
   if (request_.method == "HEAD") {
     curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
   } else if (request_.method == "POST" || !request_.body.empty()) {
@@ -125,9 +130,17 @@ void CurlTransfer::SetMethod() {
   } else if (request_.method != "GET") {
     curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
+}
+
+bool CurlTransfer::NeedsOwnConnection() const {
+  return !IsIdempotentRead(request_.method);
+}
+
+void CurlTransfer::SetMethod() {
+  SetBody();
   // On a reused connection that dies unanswered curl sends again. Only on one
   // of its own is a request surely sent once.
-  if (!IsIdempotentRead(request_.method)) {
+  if (NeedsOwnConnection()) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
   }
   const auto max_idle = absl::ToInt64Seconds(options_.max_idle);
@@ -250,11 +263,19 @@ std::size_t CurlTransfer::OnHeader(char* data, std::size_t size,
   if (absl::StartsWith(line, "HTTP/")) {
     transfer.response_.headers = HttpHeaders();
     transfer.header_complete_ = false;
+    // "HTTP/1.1 200 OK"
+    transfer.status_ = 0;
+    const std::size_t space = line.find(' ');
+    if (space != absl::string_view::npos &&
+        !absl::SimpleAtoi(line.substr(space + 1, 3), &transfer.status_)) {
+      transfer.status_ = 0;
+    }
     return bytes;
   }
   if (transfer.header_complete_) return bytes;
   if (line == "\r\n" || line == "\n") {
     transfer.header_complete_ = true;
+    if (transfer.status_ >= 200) transfer.HeaderComplete();
     return bytes;
   }
   const std::size_t colon = line.find(':');
@@ -267,15 +288,16 @@ std::size_t CurlTransfer::OnHeader(char* data, std::size_t size,
 
 std::size_t CurlTransfer::OnBody(char* data, std::size_t size,
                                  std::size_t count, void* self) {
-  auto& transfer = *static_cast<CurlTransfer*>(self);
-  const std::size_t bytes = size * count;
-  if (transfer.response_.body.size() + bytes >
-      transfer.options_.max_response_bytes) {
-    transfer.too_large_ = true;
+  return static_cast<CurlTransfer*>(self)->TakeBody({data, size * count});
+}
+
+std::size_t CurlTransfer::TakeBody(absl::string_view data) {
+  if (response_.body.size() + data.size() > options_.max_response_bytes) {
+    too_large_ = true;
     return 0;
   }
-  transfer.response_.body.append(data, bytes);
-  return bytes;
+  response_.body.append(data.data(), data.size());
+  return data.size();
 }
 
 // Called when a connection is there, TLS and proxy included, and the request

@@ -28,7 +28,7 @@ class CurlTransfer {
   CurlTransfer(HttpRequest request, absl::Duration timeout,
                const CurlOptions& options,
                std::function<void(HttpResult)> done);
-  ~CurlTransfer();
+  virtual ~CurlTransfer();
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
 
@@ -40,6 +40,22 @@ class CurlTransfer {
   // handle must have left its multi handle.
   void Finish(CURLcode code);
   void Fail(absl::string_view why);
+
+ protected:
+  // What a transfer in pieces does in its own way.
+  virtual void SetTimes();
+  virtual void SetBody();
+  // Whether the request must have a connection to itself, lest curl send it
+  // twice.
+  virtual bool NeedsOwnConnection() const;
+  virtual void HeaderComplete() {}
+  // The bytes taken, or CURL_WRITEFUNC_PAUSE.
+  virtual std::size_t TakeBody(absl::string_view data);
+
+  int status() const { return status_; }
+  const HttpHeaders& response_headers() const { return response_.headers; }
+  const HttpRequest& request() const { return request_; }
+  const CurlOptions& options() const { return options_; }
 
  private:
   struct ListDeleter {
@@ -70,6 +86,7 @@ class CurlTransfer {
   std::string host_;
 
   HttpResponse response_;
+  int status_ = 0;  // of the header that came last
   std::size_t header_bytes_ = 0;
   bool header_complete_ = false;
   bool sent_ = false;  // a connection was there and the request begun

@@ -3,22 +3,19 @@
 #include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "service/base/log.h"
+#include "service/net/http/http_request_parser.h"
 #include "service/net/http/http_response_writer.h"
 
 namespace valetkey {
 namespace {
 
-namespace http = boost::beast::http;
 using boost::system::error_code;
-using Parser = http::request_parser<http::string_body>;
 using SteadyClock = std::chrono::steady_clock;
 
 // Read ahead while a handler runs; a client that sends more waits.
@@ -29,44 +26,6 @@ constexpr absl::Duration kLingerTime = absl::Seconds(2);
 
 SteadyClock::time_point After(absl::Duration time) {
   return SteadyClock::now() + absl::ToChronoMilliseconds(time);
-}
-
-absl::string_view View(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-// Splits the request target (RFC 9112 section 3.2). False if it is none.
-bool ReadTarget(absl::string_view target, ServerRequest& request) {
-  if (absl::StartsWithIgnoreCase(target, "http://") ||
-      absl::StartsWithIgnoreCase(target, "https://")) {
-    target = target.substr(target.find("://") + 3);
-    const std::size_t slash = target.find_first_of("/?");
-    target = slash == absl::string_view::npos ? "/" : target.substr(slash);
-    if (target[0] == '?') request.path = "/";
-  } else if (target != "*" && !absl::StartsWith(target, "/")) {
-    return false;
-  }
-  const std::size_t mark = target.find('?');
-  if (mark != 0) request.path = std::string(target.substr(0, mark));
-  if (mark != absl::string_view::npos) {
-    request.query = std::string(target.substr(mark + 1));
-  }
-  return true;
-}
-
-// The path of a request that was not read whole, for the page that says so.
-std::string PathOfPart(absl::string_view data) {
-  const std::size_t space = data.find(' ');
-  if (space == absl::string_view::npos) return "";
-  data.remove_prefix(space + 1);
-  data = data.substr(0, data.find_first_of(" ?\r\n"));
-  return data.size() <= 256 ? std::string(data) : "";
-}
-
-bool HasOneHost(const http::request<http::string_body>& message) {
-  if (message.version() < 11) return true;
-  const auto range = message.equal_range(http::field::host);
-  return std::distance(range.first, range.second) == 1;
 }
 
 }  // namespace
@@ -81,8 +40,7 @@ Task<void> HttpConnection::Event::WaitUntil(TimePoint deadline) {
 HttpConnection::HttpConnection(asio::any_io_executor executor,
                                std::unique_ptr<HttpStream> stream,
                                std::string peer,
-                               const HttpServerOptions& options,
-                               FindHandler find)
+                               const HttpServerOptions& options, FindRoute find)
     : executor_(std::move(executor)),
       stream_(std::move(stream)),
       peer_(std::move(peer)),
@@ -90,6 +48,8 @@ HttpConnection::HttpConnection(asio::any_io_executor executor,
       find_(std::move(find)),
       read_event_(executor_),
       write_event_(executor_) {}
+
+HttpConnection::~HttpConnection() = default;
 
 Task<void> HttpConnection::Run(std::shared_ptr<HttpConnection> self) {
   co_await self->Serve();
@@ -146,73 +106,148 @@ Task<int> HttpConnection::ReadRequest(ServerRequest& request) {
   idle_ = false;
   // RFC 9112 section 2.2: an empty line before a request is skipped.
   if (absl::StartsWith(data_, "\r\n")) data_.erase(0, 2);
-
-  Parser parser;
-  parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
-  parser.body_limit(options_.max_body_bytes);
   keep_alive_ = false;
   http10_ = false;
   head_ = false;
-  TimePoint deadline = After(options_.header_timeout);
-  bool continue_sent = false;
-  bool started = false;
-  while (!parser.is_done()) {
-    if (data_.empty() && !co_await AwaitRead(deadline)) {
-      co_return read_ended_ || aborted_ ? -1 : 408;
-    }
-    error_code error;
-    const std::size_t used = parser.put(asio::buffer(data_), error);
-    if (error && error != http::error::need_more) {
-      ReadTarget(View(parser.get().target()), request);
-      if (error == http::error::body_limit) co_return 413;
-      if (error != http::error::header_limit) co_return 400;
-      co_return !started && data_.find('\n') == std::string::npos ? 414 : 431;
-    }
-    data_.erase(0, used);
-    started = started || used > 0;
-    if (parser.is_header_done() && !continue_sent) {
-      continue_sent = true;
-      deadline = After(options_.body_timeout);
-      if (!parser.is_done() && data_.empty() &&
-          absl::EqualsIgnoreCase(View(parser.get()[http::field::expect]),
-                                 "100-continue")) {
-        const absl::Status status =
-            co_await WriteAll("HTTP/1.1 100 Continue\r\n\r\n");
-        if (!status.ok()) co_return -1;
-      }
-    }
-    // What is left is the beginning of something: it takes more to go on.
-    if (used > 0 || parser.is_done()) continue;
-    if (!co_await AwaitRead(deadline)) {
-      co_return read_ended_ || aborted_ ? -1 : 408;
+  route_ = nullptr;
+  parser_ = std::make_unique<HttpRequestParser>();
+  parser_->header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
+  parser_->body_limit(boost::none);
+  if (const int status = co_await ReadHeader(request); status != 0) {
+    co_return status;
+  }
+  if (route_ == nullptr || !route_->streaming) {
+    if (const int status = co_await ReadWholeBody(request); status != 0) {
+      co_return status;
     }
   }
-
-  auto message = parser.release();
-  if (!ReadTarget(View(message.target()), request) || !HasOneHost(message)) {
-    co_return 400;
-  }
-  request.method = std::string(message.method_string());
-  for (const auto& field : message) {
-    request.headers.Add(View(field.name_string()), View(field.value()));
-  }
-  request.body = std::move(message.body());
-  request.peer = peer_;
-  request.tls = stream_->tls();
-  if (request.tls) {
-    request.client_subject = stream_->ClientSubject();
-    request.client_certificate = stream_->ClientCertificate();
-  }
+  const auto& message = parser_->get();
   keep_alive_ = message.keep_alive();
   http10_ = message.version() < 11;
   head_ = request.method == "HEAD";
   co_return 0;
 }
 
+int HttpConnection::Parse() {
+  error_code error;
+  const std::size_t used = parser_->put(asio::buffer(data_), error);
+  if (error && error != http::error::need_more) {
+    if (error == http::error::body_limit) return 413;
+    if (error != http::error::header_limit) return 400;
+    return !parsed_some_ && data_.find('\n') == std::string::npos ? 414 : 431;
+  }
+  data_.erase(0, used);
+  parsed_some_ = parsed_some_ || used > 0;
+  // What is left is the beginning of something: it takes more to go on.
+  stuck_ = used == 0;
+  return 0;
+}
+
+Task<int> HttpConnection::Await(TimePoint deadline) {
+  if (std::exchange(continue_wanted_, false) && data_.empty()) {
+    const absl::Status told =
+        co_await WriteAll("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!told.ok()) co_return -1;
+  }
+  if (!data_.empty() && !stuck_) co_return 0;
+  if (co_await AwaitRead(deadline)) co_return 0;
+  co_return read_ended_ || aborted_ ? -1 : 408;
+}
+
+Task<int> HttpConnection::ReadHeader(ServerRequest& request) {
+  const TimePoint deadline = After(options_.header_timeout);
+  stuck_ = false;
+  parsed_some_ = false;
+  while (!parser_->is_header_done()) {
+    if (const int status = co_await Await(deadline); status != 0) {
+      co_return status;
+    }
+    if (const int status = Parse(); status != 0) {
+      ReadTarget(View(parser_->get().target()), request);
+      co_return status;
+    }
+  }
+  const auto& message = parser_->get();
+  for (const auto& field : message) {
+    request.headers.Add(View(field.name_string()), View(field.value()));
+  }
+  request.method = std::string(message.method_string());
+  if (!ReadTarget(View(message.target()), request) || !HasOneHost(message)) {
+    co_return 400;
+  }
+  if (const std::string* const host = request.headers.Find("Host");
+      host != nullptr && request.authority.empty()) {
+    request.authority = *host;
+  }
+  request.peer = peer_;
+  request.tls = stream_->tls();
+  if (request.tls) {
+    request.client_subject = stream_->ClientSubject();
+    request.client_certificate = stream_->ClientCertificate();
+  }
+  continue_wanted_ = !parser_->is_done() &&
+                     absl::EqualsIgnoreCase(View(message[http::field::expect]),
+                                            "100-continue");
+  route_ = find_(request.path);
+  co_return 0;
+}
+
+Task<int> HttpConnection::ReadWholeBody(ServerRequest& request) {
+  const auto length = parser_->content_length();
+  if (length && *length > options_.max_body_bytes) co_return 413;
+  parser_->body_limit(options_.max_body_bytes);
+  const TimePoint deadline = After(options_.body_timeout);
+  while (!parser_->is_done()) {
+    if (const int status = co_await Await(deadline); status != 0) {
+      co_return status;
+    }
+    if (const int status = Parse(); status != 0) co_return status;
+  }
+  request.body = std::exchange(parser_->get().body(), {});
+  co_return 0;
+}
+
+Task<absl::StatusOr<std::string>> HttpConnection::ReadBody() {
+  const TimePoint deadline = After(options_.body_timeout);
+  while (!parser_->is_done()) {
+    if (co_await Await(deadline) != 0) {
+      co_return absl::UnavailableError("the client sent no more of the body");
+    }
+    if (Parse() != 0) {
+      co_return absl::InvalidArgumentError("the body is malformed");
+    }
+    std::string& body = parser_->get().body();
+    if (!body.empty()) co_return std::exchange(body, {});
+  }
+  co_return "";
+}
+
+bool HttpConnection::BodyIsLeft() const {
+  return parser_ != nullptr && !parser_->is_done();
+}
+
+class HttpConnection::Body final : public RequestBody {
+ public:
+  explicit Body(HttpConnection& connection) : connection_(connection) {}
+
+  Task<absl::StatusOr<std::string>> Read() override {
+    return connection_.ReadBody();
+  }
+  bool done() const override { return !connection_.BodyIsLeft(); }
+  std::optional<std::uint64_t> length() const override {
+    const auto length = connection_.parser_->content_length();
+    if (length) return *length;
+    if (connection_.parser_->chunked()) return std::nullopt;
+    return 0;
+  }
+
+ private:
+  HttpConnection& connection_;
+};
+
 Task<void> HttpConnection::Dispatch(ServerRequest request) {
   const std::string path = request.path;
-  const HttpHandler* const handler = find_(path);
-  if (handler == nullptr) {
+  if (route_ == nullptr) {
     if (draining_) keep_alive_ = false;
     HttpResponseWriter writer(*this);
     if (!(co_await writer.Send(ErrorResponse(404, path))).ok()) {
@@ -223,7 +258,12 @@ Task<void> HttpConnection::Dispatch(ServerRequest request) {
   handling_ = true;
   BeginRead();
   HttpResponseWriter writer(*this);
-  co_await (*handler)(std::move(request), writer);
+  if (route_->streaming) {
+    Body body(*this);
+    co_await route_->streaming(std::move(request), body, writer);
+  } else {
+    co_await route_->handler(std::move(request), writer);
+  }
   handling_ = false;
   on_stop_ = nullptr;
   if (!writer.begun()) {
@@ -233,7 +273,7 @@ Task<void> HttpConnection::Dispatch(ServerRequest request) {
   }
   // A stream without its end is cut, so that it is not taken for a whole one.
   if (!writer.complete()) Abort();
-  if (draining_ || read_ended_) keep_alive_ = false;
+  if (draining_ || read_ended_ || BodyIsLeft()) keep_alive_ = false;
 }
 
 Task<void> HttpConnection::AnswerError(int status, std::string path) {

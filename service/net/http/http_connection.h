@@ -14,9 +14,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "service/async/task.h"
 #include "service/net/http/http_server.h"
@@ -24,14 +26,24 @@
 
 namespace valetkey {
 
+// Who answers: one of the two.
+struct HttpRoute {
+  HttpHandler handler;
+  StreamingHandler streaming;
+};
+
+class HttpRequestParser;
+
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  using FindHandler = std::function<const HttpHandler*(const std::string&)>;
+  // Null: nobody.
+  using FindRoute = std::function<const HttpRoute*(const std::string&)>;
 
   // `options` and what `find` uses outlive Run.
   HttpConnection(asio::any_io_executor executor,
                  std::unique_ptr<HttpStream> stream, std::string peer,
-                 const HttpServerOptions& options, FindHandler find);
+                 const HttpServerOptions& options, FindRoute find);
+  ~HttpConnection();
 
   // Serves until the connection ends.
   static Task<void> Run(std::shared_ptr<HttpConnection> self);
@@ -44,6 +56,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
  private:
   friend class HttpResponseWriter;
+  class Body;
   using TimePoint = std::chrono::steady_clock::time_point;
 
   // Wakes the one coroutine that waits; it looks for itself what has changed.
@@ -61,9 +74,17 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Task<bool> Handshake();
   // False if the connection is to end.
   Task<bool> ServeOne();
-  // 0: `request` is there. -1: the connection is to end. Otherwise the status
-  // to answer with.
+  // 0: `request` is there, whole or, for a streaming handler, its header. -1:
+  // the connection is to end. Otherwise the status to answer with.
   Task<int> ReadRequest(ServerRequest& request);
+  Task<int> ReadHeader(ServerRequest& request);
+  Task<int> ReadWholeBody(ServerRequest& request);
+  // Parses what has arrived; the status to answer with, or 0.
+  int Parse();
+  // Waits for more to parse, and asks for it; 0, or as ReadRequest.
+  Task<int> Await(TimePoint deadline);
+  Task<absl::StatusOr<std::string>> ReadBody();
+  bool BodyIsLeft() const;
   Task<void> Dispatch(ServerRequest request);
   Task<void> AnswerError(int status, std::string path);
   HttpResponse ErrorResponse(int status, const std::string& path) const;
@@ -81,7 +102,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   const std::unique_ptr<HttpStream> stream_;
   const std::string peer_;
   const HttpServerOptions& options_;
-  const FindHandler find_;
+  const FindRoute find_;
 
   Event read_event_;
   Event write_event_;
@@ -95,6 +116,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool aborted_ = false;
 
   // Of the running request.
+  std::unique_ptr<HttpRequestParser> parser_;
+  const HttpRoute* route_ = nullptr;
+  bool continue_wanted_ = false;
+  bool parsed_some_ = false;
+  bool stuck_ = false;  // the parser wants more than has arrived
   bool handling_ = false;
   bool keep_alive_ = false;
   bool http10_ = false;

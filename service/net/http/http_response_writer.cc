@@ -52,7 +52,10 @@ std::string HttpResponseWriter::Header(int status,
 Task<absl::Status> HttpResponseWriter::Send(HttpResponse response) {
   assert(!begun_);
   begun_ = true;
-  if (connection_.draining_) connection_.keep_alive_ = false;
+  // What a client has yet to send of its request would be taken for another.
+  if (connection_.draining_ || connection_.BodyIsLeft()) {
+    connection_.keep_alive_ = false;
+  }
   std::string text = Header(response.status, response.headers);
   if (!HasNoBody(response.status)) {
     absl::StrAppend(&text, "Content-Length: ", response.body.size(), "\r\n");
@@ -66,25 +69,38 @@ Task<absl::Status> HttpResponseWriter::Send(HttpResponse response) {
   co_return status;
 }
 
-Task<absl::Status> HttpResponseWriter::Start(int status, HttpHeaders headers) {
+Task<absl::Status> HttpResponseWriter::Start(
+    int status, HttpHeaders headers, std::optional<std::uint64_t> length) {
   assert(!begun_);
   begun_ = true;
+  left_ = length;
+  bodiless_ = connection_.head_ || HasNoBody(status);
+  chunked_ = !length && !connection_.http10_;
   // HTTP/1.0 knows no chunks: the end of the connection is the end.
-  if (connection_.draining_ || connection_.http10_) {
+  if (connection_.draining_ || connection_.BodyIsLeft() ||
+      (!length && connection_.http10_)) {
     connection_.keep_alive_ = false;
   }
   std::string text = Header(status, headers);
-  absl::StrAppend(&text, connection_.http10_
-                             ? "\r\n"
-                             : "Transfer-Encoding: chunked\r\n\r\n");
+  if (!HasNoBody(status)) {
+    if (length) absl::StrAppend(&text, "Content-Length: ", *length, "\r\n");
+    if (chunked_) absl::StrAppend(&text, "Transfer-Encoding: chunked\r\n");
+  }
+  absl::StrAppend(&text, "\r\n");
   co_return co_await connection_.WriteAll(std::move(text));
 }
 
 Task<absl::Status> HttpResponseWriter::Write(std::string data) {
   assert(begun_ && !complete_);
   // An empty chunk would be the last.
-  if (data.empty() || connection_.head_) co_return absl::OkStatus();
-  if (!connection_.http10_) {
+  if (data.empty() || bodiless_) co_return absl::OkStatus();
+  if (left_) {
+    if (data.size() > *left_) {
+      co_return absl::InternalError("more was written than was said");
+    }
+    *left_ -= data.size();
+  }
+  if (chunked_) {
     data = absl::StrCat(absl::Hex(data.size()), "\r\n", data, "\r\n");
   }
   co_return co_await connection_.WriteAll(std::move(data));
@@ -92,7 +108,10 @@ Task<absl::Status> HttpResponseWriter::Write(std::string data) {
 
 Task<absl::Status> HttpResponseWriter::Finish() {
   assert(begun_ && !complete_);
-  if (connection_.http10_ || connection_.head_) {
+  if (!bodiless_ && left_.value_or(0) != 0) {
+    co_return absl::InternalError("less was written than was said");
+  }
+  if (!chunked_ || bodiless_) {
     complete_ = !connection_.aborted_;
     co_return absl::OkStatus();
   }

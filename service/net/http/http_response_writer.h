@@ -3,7 +3,9 @@
 #ifndef VALETKEY_NET_HTTP_HTTP_RESPONSE_WRITER_H_
 #define VALETKEY_NET_HTTP_HTTP_RESPONSE_WRITER_H_
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,7 +20,8 @@ class HttpResponseWriter final : public ResponseWriter {
       : connection_(connection) {}
 
   Task<absl::Status> Send(HttpResponse response) override;
-  Task<absl::Status> Start(int status, HttpHeaders headers) override;
+  Task<absl::Status> Start(int status, HttpHeaders headers,
+                           std::optional<std::uint64_t> length) override;
   Task<absl::Status> Write(std::string data) override;
   Task<absl::Status> Finish() override;
   void OnStop(std::function<void(StopReason)> callback) override;
@@ -34,6 +37,10 @@ class HttpResponseWriter final : public ResponseWriter {
   HttpConnection& connection_;
   bool begun_ = false;
   bool complete_ = false;
+  // Of a stream.
+  bool bodiless_ = false;
+  bool chunked_ = false;
+  std::optional<std::uint64_t> left_;
 };
 
 }  // namespace valetkey

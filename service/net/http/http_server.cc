@@ -80,10 +80,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         local_(pool.At(0).context()) {}
 
   void Handle(const std::string& path, HttpHandler handler) {
-    exact_[path] = std::move(handler);
+    exact_[path].handler = std::move(handler);
   }
   void HandlePrefix(const std::string& prefix, HttpHandler handler) {
-    prefixes_[prefix] = std::move(handler);
+    prefixes_[prefix].handler = std::move(handler);
+  }
+  void HandleStreaming(const std::string& prefix, StreamingHandler handler) {
+    prefixes_[prefix].streaming = std::move(handler);
   }
 
   absl::Status Start();
@@ -107,13 +110,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   Task<void> PollTls();
   // Calls a member on every connection's own thread.
   void ForAll(void (HttpConnection::*call)());
-  const HttpHandler* Find(const std::string& path) const;
+  const HttpRoute* Find(const std::string& path) const;
 
   ReactorPool& pool_;
   const HttpServerOptions options_;
   // Longest prefix first.
-  std::map<std::string, HttpHandler> exact_;
-  std::map<std::string, HttpHandler, std::greater<>> prefixes_;
+  std::map<std::string, HttpRoute> exact_;
+  std::map<std::string, HttpRoute, std::greater<>> prefixes_;
   tcp::acceptor tcp_;
   Local::acceptor local_;
   std::uint16_t port_ = 0;
@@ -295,11 +298,11 @@ void HttpServer::Impl::Shutdown(absl::Duration grace) {
   if (owns_file_) unlink(options_.unix_path.c_str());
 }
 
-const HttpHandler* HttpServer::Impl::Find(const std::string& path) const {
+const HttpRoute* HttpServer::Impl::Find(const std::string& path) const {
   const auto exact = exact_.find(path);
   if (exact != exact_.end()) return &exact->second;
-  for (const auto& [prefix, handler] : prefixes_) {
-    if (absl::StartsWith(path, prefix)) return &handler;
+  for (const auto& [prefix, route] : prefixes_) {
+    if (absl::StartsWith(path, prefix)) return &route;
   }
   return nullptr;
 }
@@ -315,6 +318,11 @@ void HttpServer::Handle(const std::string& path, HttpHandler handler) {
 
 void HttpServer::HandlePrefix(const std::string& prefix, HttpHandler handler) {
   impl_->HandlePrefix(prefix, std::move(handler));
+}
+
+void HttpServer::HandleStreaming(const std::string& prefix,
+                                 StreamingHandler handler) {
+  impl_->HandleStreaming(prefix, std::move(handler));
 }
 
 absl::Status HttpServer::Start() { return impl_->Start(); }

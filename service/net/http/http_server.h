@@ -7,6 +7,7 @@
 //                                               ResponseWriter& writer) {
 //     return rpc.Serve(std::move(request), writer);
 //   });
+//   server.HandleStreaming("/upload", ...);  // reads the body as it comes
 //   VK_RETURN_IF_ERROR(server.Start());
 //   ... server.port() ...
 //   server.Shutdown(absl::Seconds(20));
@@ -23,9 +24,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/async/reactor.h"
@@ -39,8 +42,11 @@ struct ServerRequest {
   std::string method;  // as sent: methods are case-sensitive
   std::string path;    // as sent, before "?": "/oauth/callback"
   std::string query;   // as sent, after "?"
+  // Of the Host header, or of a target in absolute form, which goes before it
+  // (RFC 9112 section 3.2.2): "api.example.com:8080". "" if there is none.
+  std::string authority;
   HttpHeaders headers;
-  std::string body;
+  std::string body;  // "" for a streaming handler
   std::string peer;  // "127.0.0.1:40112", or "unix"
   bool tls = false;
   // The client's certificate, if one was verified: its subject (RFC 2253),
@@ -68,9 +74,12 @@ class ResponseWriter {
   // out. REQUIRES: nothing was sent.
   virtual Task<absl::Status> Send(HttpResponse response) = 0;
 
-  // The status and headers of a stream; sent at once. REQUIRES: nothing was
-  // sent.
-  virtual Task<absl::Status> Start(int status, HttpHeaders headers) = 0;
+  // The status and headers of a stream; sent at once. With a length exactly so
+  // many bytes have to follow, unless it answers HEAD; else it is sent in
+  // chunks. REQUIRES: nothing was sent.
+  virtual Task<absl::Status> Start(
+      int status, HttpHeaders headers,
+      std::optional<std::uint64_t> length = std::nullopt) = 0;
   // Waits until the system has taken the data: a slow client slows the
   // handler down, and fails it at the write timeout.
   virtual Task<absl::Status> Write(std::string data) = 0;
@@ -86,6 +95,26 @@ class ResponseWriter {
 
 using HttpHandler =
     std::function<Task<void>(ServerRequest request, ResponseWriter& writer)>;
+
+// The body of a request as it comes. Used on the connection's executor by the
+// handler only.
+class RequestBody {
+ public:
+  virtual ~RequestBody() = default;
+  // The next piece; "" after the last. A client that waits for it is told to go
+  // on (100 Continue). UNAVAILABLE: the client has gone, or has been silent for
+  // body_timeout; INVALID_ARGUMENT: what came is no body.
+  virtual Task<absl::StatusOr<std::string>> Read() = 0;
+  // Whether nothing is left to be read, and how long the whole is, if that was
+  // said.
+  virtual bool done() const = 0;
+  virtual std::optional<std::uint64_t> length() const = 0;
+};
+
+// Reads as much of the body as it wants to; what is left ends the connection
+// after the answer. max_body_bytes does not apply.
+using StreamingHandler = std::function<Task<void>(
+    ServerRequest request, RequestBody& body, ResponseWriter& writer)>;
 
 struct HttpServerOptions {
   // "127.0.0.1", "::", or "" for none; port 0 takes a free one.
@@ -104,6 +133,7 @@ struct HttpServerOptions {
   // From the first byte of a request to the end of its header; and from there
   // to the end of its body. Total, so that a trickle does not help.
   absl::Duration header_timeout = absl::Seconds(10);
+  // (For streaming handlers: of one silence within it.)
   absl::Duration body_timeout = absl::Seconds(60);
   absl::Duration idle_timeout = absl::Seconds(75);   // between requests
   absl::Duration write_timeout = absl::Seconds(30);  // of one write
@@ -127,6 +157,7 @@ class HttpServer {
   // before a shorter one.
   void Handle(const std::string& path, HttpHandler handler);
   void HandlePrefix(const std::string& prefix, HttpHandler handler);
+  void HandleStreaming(const std::string& prefix, StreamingHandler handler);
 
   // Binds and begins to accept. UNAVAILABLE or INVALID_ARGUMENT, with the
   // address or file and what is wrong.

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -47,6 +48,15 @@ class RawConnection {
     std::string request = data_.substr(0, size);
     data_.erase(0, size);
     return request;
+  }
+  // What has come since; "" at the end.
+  std::string ReadSome() {
+    boost::system::error_code error;
+    char chunk[4096];
+    if (data_.empty()) {
+      data_.append(chunk, socket_.read_some(asio::buffer(chunk), error));
+    }
+    return std::exchange(data_, {});
   }
   // False once the other side has gone.
   bool Write(absl::string_view text) {
