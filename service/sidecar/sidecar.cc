@@ -52,6 +52,7 @@ struct Sidecar::Impl {
 
   absl::Status Connect();
   absl::Status StartHealth();
+  absl::Status StartDoors();
   void Run();
   void LookUpWarm();
   void UpdateFiles();
@@ -69,11 +70,15 @@ struct Sidecar::Impl {
 
   const SidecarOptions options;
   Metrics metrics;
+  // Outlives the client, whose callbacks come back to it.
+  std::optional<ReactorPool> door_reactors;
   std::optional<client::Client> client;
   std::optional<TokenCache> cache;
   std::vector<std::unique_ptr<TokenFiles>> files;
   std::vector<int> ports;
   std::optional<SocketServer> server;
+  std::unique_ptr<HttpStreamClient> providers;
+  std::vector<std::unique_ptr<EgressDoor>> doors;
   std::optional<ReactorPool> reactors;
   std::optional<HttpServer> health;
 
@@ -131,6 +136,19 @@ absl::Status Sidecar::Impl::StartHealth() {
   return health->Start();
 }
 
+absl::Status Sidecar::Impl::StartDoors() {
+  if (options.inject.doors.empty()) return absl::OkStatus();
+  door_reactors.emplace(1);
+  VK_ASSIGN_OR_RETURN(providers,
+                      NewCurlStreamClient(*door_reactors, options.inject.http));
+  for (const EgressDoorOptions& door : options.inject.doors) {
+    doors.push_back(std::make_unique<EgressDoor>(
+        *client, *cache, *providers, *door_reactors, metrics, door));
+    VK_RETURN_IF_ERROR(doors.back()->Start());
+  }
+  return absl::OkStatus();
+}
+
 Task<void> Sidecar::Impl::ServeMetrics(ServerRequest, ResponseWriter& writer) {
   HttpResponse response = PlainResponse(200, metrics.Export());
   (void)co_await writer.Send(std::move(response));
@@ -160,6 +178,7 @@ void Sidecar::Impl::UpdateFiles() {
 void Sidecar::Impl::Run() {
   do {
     cache->Tend();
+    for (const auto& door : doors) door->Tend();
     UpdateFiles();
     if (!options.on_change.command.empty()) Reap();
   } while (Wait(kTick));
@@ -210,6 +229,7 @@ absl::Status Sidecar::Start() {
   impl.server.emplace(*impl.client, *impl.cache, impl.metrics,
                       impl.options.socket);
   VK_ASSIGN_OR_RETURN(impl.ports, impl.server->Start());
+  VK_RETURN_IF_ERROR(impl.StartDoors());
   if (!impl.options.health_listen.empty()) {
     VK_RETURN_IF_ERROR(impl.StartHealth());
   }
@@ -224,6 +244,11 @@ absl::Status Sidecar::Start() {
 }
 
 const std::vector<int>& Sidecar::ports() const { return impl_->ports; }
+std::vector<int> Sidecar::door_ports() const {
+  std::vector<int> ports;
+  for (const auto& door : impl_->doors) ports.push_back(door->port());
+  return ports;
+}
 int Sidecar::health_port() const {
   return impl_->health ? impl_->health->port() : 0;
 }
@@ -271,6 +296,7 @@ void Sidecar::Stop() {
   if (impl.server) {
     impl.server->Shutdown(absl::Now() + impl.options.shutdown_grace);
   }
+  for (const auto& door : impl.doors) door->Stop(impl.options.shutdown_grace);
   // Ends what waits for the server.
   if (impl.client) impl.client->Close();
   for (std::thread* thread : {&impl.ticker, &impl.warmer}) {

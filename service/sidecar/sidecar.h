@@ -17,6 +17,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "service/net/http/curl_http_client.h"
+#include "service/sidecar/egress_door.h"
 #include "service/sidecar/on_change.h"
 #include "service/sidecar/socket_server.h"
 #include "service/sidecar/token_cache.h"
@@ -27,6 +29,13 @@ namespace valetkey::sidecar {
 struct FileOption {
   std::string connection;
   std::string path;
+};
+
+struct InjectOptions {
+  std::vector<EgressDoorOptions> doors;
+  // How providers are reached: authorities, proxy, and for tests origins and
+  // addresses.
+  CurlOptions http;
 };
 
 struct SidecarOptions {
@@ -41,6 +50,7 @@ struct SidecarOptions {
   mode_t file_mode = 0400;
   bool files_on_disk = false;
   OnChange on_change;
+  InjectOptions inject;
   // HTTP: /healthz, /startupz, /readyz, /metrics. HOST:PORT or unix:PATH; ""
   // for none.
   std::string health_listen;
@@ -57,6 +67,7 @@ class Sidecar {
   absl::Status Start();
   // REQUIRES: started.
   const std::vector<int>& ports() const;
+  std::vector<int> door_ports() const;
   int health_port() const;
 
   // In place of Start: waits until there is a token of each connection that is

@@ -142,6 +142,13 @@ absl::StatusOr<TokenSource> TokenCache::Pin(const std::string& name,
   return (*entry)->source;
 }
 
+bool TokenCache::IsCurrent(absl::string_view name) const {
+  const std::shared_ptr<Entry> entry = Find(name, "");
+  return entry != nullptr &&
+         SteadyNanos() <
+             entry->application->fresh_until.load(std::memory_order_relaxed);
+}
+
 absl::StatusOr<std::shared_ptr<TokenCache::Entry>> TokenCache::Make(
     const std::string& name, const std::string& token) {
   client::TokenSourceOptions source_options;

@@ -61,6 +61,10 @@ class TokenCache {
   absl::StatusOr<client::TokenSource> Pin(const std::string& name,
                                           const std::string& token = "");
 
+  // Whether what memory has of it is what the server says, as far as max_stale
+  // goes. REQUIRES: it is pinned.
+  bool IsCurrent(absl::string_view name) const;
+
   // A watch of an application's own has begun, through this sidecar. What was
   // before it is not told; whoever watches asks for the token once more, and
   // must not be told from a memory that has not heard of that yet. So for a

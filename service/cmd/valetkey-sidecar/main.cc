@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
@@ -20,23 +21,33 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-// The addresses as they are, with the ports that were taken.
-bool WriteReadyFile(const valetkey::SidecarCommand& command,
-                    const valetkey::sidecar::Sidecar& sidecar) {
-  std::string listen;
-  const auto& addresses = command.options.socket.addresses;
+// A JSON array of addresses, with the ports that were taken.
+std::string AsTaken(const std::vector<std::string>& addresses,
+                    const std::vector<int>& ports) {
+  std::string list = "[";
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     std::string address = addresses[i];
-    if (sidecar.ports()[i] != 0) {
-      address = absl::StrCat(address.substr(0, address.rfind(':')), ":",
-                             sidecar.ports()[i]);
+    if (ports[i] != 0) {
+      address =
+          absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]);
     }
-    absl::StrAppend(&listen, i == 0 ? "\"" : ", \"", address, "\"");
+    absl::StrAppend(&list, i == 0 ? "\"" : ", \"", address, "\"");
+  }
+  return list + "]";
+}
+
+bool WriteReadyFile(const valetkey::SidecarCommand& command,
+                    const valetkey::sidecar::Sidecar& sidecar) {
+  std::vector<std::string> doors;
+  for (const auto& door : command.options.inject.doors) {
+    doors.push_back(door.listen);
   }
   const std::string temporary = command.ready_file + ".new";
   std::ofstream file(temporary);
-  file << "{\"listen\": [" << listen
-       << "], \"health_port\": " << sidecar.health_port() << "}\n";
+  file << "{\"listen\": "
+       << AsTaken(command.options.socket.addresses, sidecar.ports())
+       << ", \"inject\": " << AsTaken(doors, sidecar.door_ports())
+       << ", \"health_port\": " << sidecar.health_port() << "}\n";
   file.close();
   return file.good() &&
          std::rename(temporary.c_str(), command.ready_file.c_str()) == 0;

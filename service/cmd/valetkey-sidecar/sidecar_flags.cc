@@ -60,6 +60,26 @@ ABSL_FLAG(std::string, on_change, "",
 ABSL_FLAG(std::string, on_change_signal, "",
           "SIGNAL:FILE: the signal (HUP, USR1, USR2, TERM or INT) for the "
           "process whose id is in the file, when files have changed.");
+ABSL_FLAG(std::vector<std::string>, inject, {},
+          "LISTEN=CONNECTION, comma-separated: plain HTTP requests to LISTEN "
+          "(loopback HOST:PORT or unix:PATH) go to the API of the connection's "
+          "provider over TLS, with its token, which the program does not see.");
+ABSL_FLAG(absl::Duration, inject_silence, absl::Minutes(2),
+          "How long a provider's API may say nothing before a request of "
+          "--inject fails.");
+ABSL_FLAG(std::string, inject_ca, "",
+          "PEM file of the authorities to trust for providers, in place of "
+          "the system's.");
+ABSL_FLAG(std::string, inject_proxy, "",
+          "HTTP proxy for requests to providers, such as "
+          "http://proxy.example:3128.");
+ABSL_FLAG(bool, inject_allow_private, false,
+          "Let a provider's API be at a private, loopback or link-local "
+          "address.");
+ABSL_FLAG(std::vector<std::string>, inject_origin_override, {},
+          "Send requests for one origin to another, comma-separated: "
+          "https://api.pinterest.com=http://127.0.0.1:4001. For emulators and "
+          "egress gateways.");
 ABSL_FLAG(absl::Duration, max_stale, absl::Hours(1),
           "For how long tokens are given out from memory although the server "
           "says nothing of what happens to them. A revocation is honoured "
@@ -182,6 +202,37 @@ absl::Status AddWarm(sidecar::SidecarOptions* options) {
   return absl::OkStatus();
 }
 
+absl::Status AddInject(sidecar::InjectOptions* options) {
+  for (const std::string& text : absl::GetFlag(FLAGS_inject)) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(text, absl::MaxSplits('=', 1));
+    const auto address = ParseListenAddress(parts.first);
+    if (parts.second.empty() || !address.ok() || !IsLocal(*address)) {
+      return BadFlag("inject",
+                     "LISTEN=CONNECTION with a loopback HOST:PORT or "
+                     "unix:PATH, as in 127.0.0.1:9001=c-7: whoever reaches it "
+                     "acts for the account");
+    }
+    options->doors.push_back({.listen = parts.first,
+                              .connection = parts.second,
+                              .silence = absl::GetFlag(FLAGS_inject_silence)});
+  }
+  options->http.ca_file = absl::GetFlag(FLAGS_inject_ca);
+  options->http.proxy = absl::GetFlag(FLAGS_inject_proxy);
+  options->http.allow_private_addresses =
+      absl::GetFlag(FLAGS_inject_allow_private);
+  for (const std::string& text : absl::GetFlag(FLAGS_inject_origin_override)) {
+    auto rule = ParseOriginOverride(text);
+    if (!rule.ok()) {
+      return BadFlag("inject_origin_override",
+                     "ORIGIN=ORIGIN, as in "
+                     "https://api.pinterest.com=http://127.0.0.1:4001");
+    }
+    options->http.origin_overrides.push_back(*std::move(rule));
+  }
+  return CheckPositive("inject_silence", absl::GetFlag(FLAGS_inject_silence));
+}
+
 absl::Status AddSocket(sidecar::SocketServerOptions* options) {
   options->addresses = absl::GetFlag(FLAGS_listen);
   for (const std::string& text : options->addresses) {
@@ -214,6 +265,7 @@ absl::StatusOr<SidecarCommand> SidecarCommandFromFlags() {
   if (auto status = AddSocket(&options.socket); !status.ok()) return status;
   if (auto status = AddWarm(&options); !status.ok()) return status;
   if (auto status = AddFiles(&options); !status.ok()) return status;
+  if (auto status = AddInject(&options.inject); !status.ok()) return status;
   options.cache.max_stale = absl::GetFlag(FLAGS_max_stale);
   options.cache.idle_after = absl::GetFlag(FLAGS_idle_after);
   options.shutdown_grace = absl::GetFlag(FLAGS_shutdown_grace);

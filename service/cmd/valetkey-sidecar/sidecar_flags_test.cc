@@ -61,6 +61,8 @@ TEST_F(SidecarFlagsTest, AllThatCanBeSaid) {
   Set("file_mode", "0440");
   Set("on_change", "/usr/bin/app-ctl  reload");
   Set("on_change_signal", "HUP:/run/app.pid");
+  Set("inject", "127.0.0.1:9001=c-7,unix:/run/app/api=c-8");
+  Set("inject_origin_override", "https://api.a.example=http://127.0.0.1:1");
   Set("max_stale", "5m");
   Set("init", "true");
   const auto command = SidecarCommandFromFlags();
@@ -80,6 +82,12 @@ TEST_F(SidecarFlagsTest, AllThatCanBeSaid) {
   EXPECT_THAT(options.on_change.command,
               ElementsAre("/usr/bin/app-ctl", "reload"));
   EXPECT_EQ(options.on_change.signal, SIGHUP);
+  ASSERT_EQ(options.inject.doors.size(), 2u);
+  EXPECT_EQ(options.inject.doors[0].listen, "127.0.0.1:9001");
+  EXPECT_EQ(options.inject.doors[0].connection, "c-7");
+  EXPECT_EQ(options.inject.doors[1].listen, "unix:/run/app/api");
+  EXPECT_EQ(options.inject.http.origin_overrides[0].to, "http://127.0.0.1:1");
+  EXPECT_FALSE(options.inject.http.allow_private_addresses);
   EXPECT_EQ(options.cache.max_stale, absl::Minutes(5));
   EXPECT_TRUE(command->init);
 }
@@ -111,6 +119,11 @@ TEST_F(SidecarFlagsTest, EachErrorNamesItsFlag) {
       {"file", "c-7=/run/a,c-8=/run/a"},
       {"file_mode", "rw"},
       {"on_change_signal", "KILL:/run/pid"},
+      {"inject", "c-7"},
+      {"inject", "127.0.0.1:9001="},
+      {"inject", "0.0.0.0:9001=c-7"},
+      {"inject_silence", "0s"},
+      {"inject_origin_override", "https://api.a.example"},
       {"max_stale", "1s"},
       {"idle_after", "0s"},
       {"max_tokens", "0"},

@@ -270,6 +270,12 @@ grpc::Status FakeStore::Revoke(const v1::RevokeRequest& request,
 
 // -------------------------------------------------------------- connections
 
+void FakeStore::SetApiBaseUrl(const std::string& name, absl::string_view url) {
+  Held* held = nullptr;
+  if (!Find(name, &held).ok()) return;
+  held->connection.set_api_base_url(url.data(), url.size());
+}
+
 grpc::Status FakeStore::GetConnection(const v1::GetConnectionRequest& request,
                                       v1::GetConnectionResponse* response) {
   Held* held = nullptr;

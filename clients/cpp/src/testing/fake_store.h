@@ -39,6 +39,7 @@ class FakeStore {
   grpc::Status Revoke(const v1::RevokeRequest& request,
                       v1::RevokeResponse* response);
 
+  void SetApiBaseUrl(const std::string& name, absl::string_view url);
   grpc::Status GetConnection(const v1::GetConnectionRequest& request,
                              v1::GetConnectionResponse* response);
   grpc::Status ListConnections(const v1::ListConnectionsRequest& request,

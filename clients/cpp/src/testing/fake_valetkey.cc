@@ -68,6 +68,13 @@ void FakeValetKey::RequireReauthorization(absl::string_view connection) {
   });
 }
 
+void FakeValetKey::SetApiBaseUrl(absl::string_view connection,
+                                 absl::string_view url) {
+  server_->With([&](FakeStore& store) {
+    store.SetApiBaseUrl(Connection(connection), url);
+  });
+}
+
 void FakeValetKey::Delete(absl::string_view connection) {
   server_->With([&](FakeStore& store) {
     v1::DeleteConnectionRequest request;

@@ -89,6 +89,8 @@ class FakeValetKey {
   std::int64_t SetToken(absl::string_view connection,
                         absl::string_view access_token,
                         const FakeTokenOptions& options = {});
+  // What GetConnection tells as api_base_url. The connection exists.
+  void SetApiBaseUrl(absl::string_view connection, absl::string_view url);
   // As the server does, with their events.
   void Revoke(absl::string_view connection);
   void RequireReauthorization(absl::string_view connection);
