@@ -18,6 +18,7 @@ import copy
 import functools
 import json
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -33,6 +34,7 @@ from k8s import render
 PODMAN = os.environ.get("PODMAN", "podman")
 IMAGE = "localhost/valetkey"
 TAG = f"e2e-{os.getpid()}"
+REDIS_IMAGE = f"localhost/valetkey-e2e-redis:{TAG}"
 # What podman runs or needs; it knows no more of a cluster.
 _KINDS = ("Deployment", "Job", "PersistentVolumeClaim", "ConfigMap", "Secret")
 _TIMEOUT = 300
@@ -128,9 +130,35 @@ def build_image() -> None:
         )
 
 
+def build_redis_image() -> str:
+    """Of this machine's redis-server and its libraries: from no registry."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise StackError("redis-server is not here")
+    told = subprocess.run(
+        ["ldd", program], capture_output=True, text=True, check=True
+    ).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "rootfs")
+        for file in [program, *re.findall(r"(/\S+) \(0x", told)]:
+            target = root / file.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+        Path(folder, "Dockerfile").write_text(
+            f'FROM scratch\nCOPY rootfs /\nENTRYPOINT ["{program}"]\n'
+        )
+        podman(
+            *("build", "--quiet", "--layers=false", f"--tag={REDIS_IMAGE}"),
+            *words("VALETKEY_IMAGE_ARGS"),
+            folder,
+        )
+    return REDIS_IMAGE
+
+
 def remove_image() -> None:
     if missing_engine.cache_info().currsize:
-        podman("rmi", "--force", f"{IMAGE}:{TAG}", check=False)
+        for image in (f"{IMAGE}:{TAG}", REDIS_IMAGE):
+            podman("rmi", "--force", image, check=False)
 
 
 def for_podman(

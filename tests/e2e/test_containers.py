@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from e2e.containers import (
     Pods,
+    build_redis_image,
     for_podman,
     missing_engine,
     podman,
@@ -20,12 +22,14 @@ from e2e.containers import (
 from e2e.stack import (
     CLIENT_ID,
     CLIENT_SECRET,
+    COMMAND_LINE,
     ROOT,
     StackError,
     free_port,
     missing,
     wait_for,
 )
+from integration.issuer import KeyServer, SigningKey
 from k8s import render
 from k8s.render import K8S
 from pinterest_emulator.client import Emulator, consent, request
@@ -38,6 +42,7 @@ configMapGenerator:
   - name: valetkey-config
     behavior: merge
     files:
+      - callers.textproto
       - e2e.flags
   - name: valetkey-catalog
     files:
@@ -66,7 +71,6 @@ _NOTHING_TO_RUN = """\
 patches:
   - target:
       kind: Deployment
-      name: poster
     patch: |
       - op: replace
         path: /spec/template/spec/containers/0/image
@@ -75,6 +79,17 @@ patches:
         path: /spec/template/spec/containers/0/command
         value: [/usr/bin/valetkey, version]
 """
+
+
+# The issuer is the test's own; the rule is the overlay's.
+_POLICY = """\
+issuers {{
+  name: "cluster"
+  issuer: "{url}"
+  audiences: "valetkey"
+  jwks_url: "{url}/jwks"
+}}
+{rules}"""
 
 
 def tearDownModule() -> None:
@@ -91,6 +106,15 @@ class Installation(unittest.TestCase):
             self.skipTest(lacking)
         self.emulator = Emulator.start(arguments=["--access-ttl", "3600"])
         self.addCleanup(self.emulator.stop)
+        self.issuer = self.enterContext(KeyServer())
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.signer = SigningKey(Path(folder.name), "one")
+        self.issuer.keys = [self.signer]
+        overlay = (K8S / "overlays/dev/callers.textproto").read_text()
+        policy = _POLICY.format(
+            url=self.issuer.url, rules=overlay[overlay.index("rules {") :]
+        )
         self.grpc, http_port = free_port(), free_port()
         self.http = f"http://127.0.0.1:{http_port}"
         overrides = ",".join(
@@ -106,6 +130,7 @@ class Installation(unittest.TestCase):
             f"--public_url={self.http}\n"
             f"--origin_override={overrides}\n"
         )
+        flags += self.further_flags()
         definition = (
             ROOT / "service/catalog/definitions/github.textproto"
         ).read_text()
@@ -113,11 +138,19 @@ class Installation(unittest.TestCase):
             Pods(
                 K8S / "overlays/dev",
                 _FLAGS_ADDED,
-                {"e2e.flags": flags, "github.textproto": definition},
+                {
+                    "callers.textproto": policy,
+                    "e2e.flags": flags,
+                    "github.textproto": definition,
+                },
+                {"issuer": Path(folder.name)},
             )
         )
         self.probes = self.probe_paths()
         self.key = ""
+
+    def further_flags(self) -> str:
+        return ""
 
     def probe_paths(self) -> set[str]:
         text = (K8S / "base/deployment.yaml").read_text()
@@ -231,9 +264,58 @@ class DevOverlay(Installation):
         self.assertIn("stopped", self.pods.logs(_PROGRAM))
 
 
+class WithRedis(Installation):
+    """The cache is a container too, which may die."""
+
+    def further_flags(self) -> str:
+        image = build_redis_image()
+        port = free_port()
+        self.redis = f"valetkey-e2e-redis-{port}"
+        podman(
+            *("run", "--detach", f"--name={self.redis}", "--network=host"),
+            *("--read-only", "--user=65532", "--cap-drop=all", image),
+            *("--port", str(port), "--bind", "127.0.0.1"),
+            *("--save", "", "--appendonly", "no"),
+        )
+        self.addCleanup(podman, "rm", "--force", self.redis, check=False)
+        return f"--redis_url=redis://127.0.0.1:{port}\n"
+
+    def test_its_death_is_not_noticed(self) -> None:
+        self.pods.play()
+        self.await_ready()
+        connection = self.connect()
+        name = f"applications/shop/connections/{connection}"
+
+        def works() -> str:
+            """The provider takes the token."""
+            token = self.token(connection)["accessToken"]
+            answer = request(
+                "GET",
+                self.emulator.api + "/v5/user_account",
+                headers={"authorization": f"Bearer {token}"},
+            )
+            self.assertEqual(answer.status, 200)
+            return token
+
+        seen = {works()}
+        podman("kill", "--signal=KILL", self.redis)
+        for _ in range(3):
+            seen.add(works())
+            self.call("Refresh", name=name)
+            seen.add(works())
+        self.pods.kill(_PROGRAM)
+        self.pods.start(_PROGRAM)
+        self.await_ready()
+        seen.add(works())
+        podman("start", self.redis)
+        self.call("Refresh", name=name)
+        seen.add(works())
+        self.assertEqual(len(seen), 5)
+
+
 class SidecarExamples(Installation):
     """The examples beside overlays/dev: applications without a key, whose
-    sidecar has one where a cluster gives it a service-account token."""
+    sidecar has the token of a service account, as a cluster gives it."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -252,7 +334,10 @@ class SidecarExamples(Installation):
         self.run_folder.chmod(0o777)
         tokens = self.shared / "token"
         tokens.mkdir()
-        (tokens / "token").write_text(self.key)
+        account = "system:serviceaccount:shop:shop"
+        (tokens / "token").write_text(
+            self.signer.sign(iss=self.issuer.url, sub=account)
+        )
         self.tokens = tokens
 
     def example(self, name: str, *flags: str, extra: str = "") -> Pods:
@@ -353,6 +438,74 @@ class SidecarExamples(Installation):
         wait_for("no file", lambda: not file.exists())
 
 
+    def test_through_the_egress_door(self) -> None:
+        """The program has no token at all, and its requests pass whichever
+        container dies. On the host's network, as the pod is, this test is the
+        program."""
+        port = free_port()
+        pods = self.example(
+            "egress",
+            f"--inject=127.0.0.1:{port}={self.connection}",
+            f"--inject_origin_override=https://api.pinterest.com={self.emulator.api}",
+            extra=_NOTHING_TO_RUN,
+        )
+
+        def asked() -> int:
+            try:
+                return request(
+                    "GET", f"http://127.0.0.1:{port}/v5/user_account"
+                ).status
+            except OSError:
+                return 0
+
+        def passes() -> bool:
+            # Never an invalid token: that were a 401.
+            status = asked()
+            self.assertIn(status, (200, 0, 503))
+            return status == 200
+
+        wait_for("the door", passes, timeout=60)
+        with self.subTest("no broker"):
+            self.pods.kill(_PROGRAM)
+            for _ in range(5):
+                self.assertEqual(asked(), 200)
+            self.pods.start(_PROGRAM)
+            self.await_ready()
+        with self.subTest("no sidecar"):
+            pods.kill(_SIDECAR)
+            self.assertEqual(asked(), 0)
+            pods.start(_SIDECAR)
+            wait_for("the door again", passes, timeout=60)
+        with self.subTest("a new token"):
+            self.call(
+                "Refresh", name=f"applications/shop/connections/{self.connection}"
+            )
+            for _ in range(5):
+                self.assertEqual(asked(), 200)
+
+    def test_another_account_is_refused(self) -> None:
+        """Default deny, as the operator's own tool explains it."""
+        (self.tokens / "token").write_text(
+            self.signer.sign(
+                iss=self.issuer.url, sub="system:serviceaccount:shop:other"
+            )
+        )
+        self.example("socket", f"--warm={self.connection}")
+        socket = self.run_folder / "valetkey.sock"
+        wait_for("the socket", socket.exists)
+        asked = subprocess.run(
+            [
+                *(COMMAND_LINE, f"--address=unix:{socket}"),
+                *("--application=shop", "token", self.connection),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertNotEqual(asked.returncode, 0)
+        self.assertIn("CALLER_DENIED", asked.stderr)
+
+
 _NO_KUSTOMIZE = render.missing("kustomize")
 
 
@@ -375,7 +528,7 @@ class Translation(unittest.TestCase):
         )
 
     def test_the_sidecar_is_a_container_that_starts_first(self) -> None:
-        for example in ("socket", "file"):
+        for example in ("socket", "file", "egress"):
             with self.subTest(example):
                 made = self.played(example, "Deployment")
                 pod = made["spec"]["template"]["spec"]
