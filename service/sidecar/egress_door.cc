@@ -31,6 +31,13 @@ constexpr absl::Duration kLookUpAgain = absl::Seconds(1);
 // A provider that refuses a token that has just come refuses something else:
 // for so long its 401s bring no more of them.
 constexpr absl::Duration kNoNewToken = absl::Minutes(1);
+// How long the server is asked where memory may do as well a moment later.
+constexpr absl::Duration kAskBesideMemory = absl::Seconds(2);
+
+// Whether waiting may help.
+bool IsWeather(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
 
 struct Failure {
   int status = 502;
@@ -61,9 +68,7 @@ Failure NoToken(const absl::Status& status) {
   Failure failure;
   failure.reason = error.reason.empty() ? "TOKEN_UNAVAILABLE" : error.reason;
   failure.message = absl::StrCat("there is no token: ", status.message());
-  if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) {
-    failure.status = 503;
-  }
+  if (IsWeather(status)) failure.status = 503;
   return failure;
 }
 
@@ -184,18 +189,26 @@ Task<absl::StatusOr<Token>> EgressDoor::Impl::FetchToken(
   if (current) {
     source->Get({}, std::move(done));
   } else {
-    // The watch has been silent for too long to go by memory.
+    // The watch has been silent for too long to go by memory, or has only just
+    // begun.
     v1::GetTokenRequest request;
     request.set_name(source->name());
     request.set_rejected_generation(rejected);
     client::CallOptions call;
     call.cancellation = cut;
+    if (source->TryGet()) call.timeout = kAskBesideMemory;
     client.GetToken(request, call, std::move(done));
   }
   // The client's own time-out ends it.
   co_await WaitFor(promise, absl::InfiniteDuration());
   if (!promise->is_set()) co_return absl::CancelledError("the door is closing");
-  co_return promise->value();
+  const absl::StatusOr<Token>& asked = promise->value();
+  if (!current && rejected == 0 && !asked.ok() && IsWeather(asked.status()) &&
+      cache.IsCurrent(source->name())) {
+    // It is current by now, and the server has gone.
+    if (auto token = source->TryGet()) co_return *std::move(token);
+  }
+  co_return asked;
 }
 
 bool EgressDoor::Impl::Distrust(const Token& token) {

@@ -283,6 +283,17 @@ TEST_F(EgressDoorTest, ItLearnsWhereItLeadsOnceTheServerIsThere) {
       [&] { return absl::StartsWith(Send("GET /v5/pins"), "HTTP/1.1 200 "); }));
 }
 
+TEST_F(EgressDoorTest, GoesOnFromMemoryWhenTheServerGoesAway) {
+  EchoingProvider("secret-1");
+  Start();
+  ASSERT_TRUE(absl::StartsWith(Send("GET /v5/pins"), "HTTP/1.1 200"));
+  fake_.Stop();
+  for (int i = 0; i < 3; ++i) {
+    const std::string answer = Send("GET /v5/pins");
+    EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200 ")) << answer;
+  }
+}
+
 TEST_F(EgressDoorTest, APrivateAddressIsNotReached) {
   EchoingProvider("secret-1");
   fake_.SetApiBaseUrl("c-7", provider_->Url("/v5"));

@@ -18,6 +18,7 @@ from typing import Self
 
 from e2e.stack import CLIENT_SECRET, COMMAND_LINE, SIDECAR
 from integration.harness import IntegrationStack, missing, wait_for
+from pinterest_emulator.client import Answer, request
 
 
 class Tap:
@@ -190,6 +191,24 @@ class SidecarTests(unittest.TestCase):
             upstream or self.stack.grpc, self.stack.api_key or "", *flags
         )
 
+    def door(self) -> Sidecar:
+        """With a door to the emulator's API."""
+        return self.sidecar(
+            f"--inject=127.0.0.1:0={self.name}",
+            "--inject_origin_override=https://api.pinterest.com="
+            + self.stack.emulator.api,
+        )
+
+    def through(
+        self, sidecar: Sidecar, headers: dict[str, str] | None = None
+    ) -> Answer:
+        told = json.loads((sidecar.folder / "ready").read_text())
+        return request(
+            "GET",
+            f"http://{told['inject'][0]}/v5/user_account",
+            headers=headers or {},
+        )
+
     def stored_token(self) -> str:
         reply = self.stack.get_token(self.name)
         return reply.json()["token"]["accessToken"]
@@ -261,6 +280,55 @@ class SidecarTests(unittest.TestCase):
                 lambda: "CONNECTION_REVOKED" in sidecar.token(self.name),
                 timeout=20,
             )
+
+    def test_a_program_without_a_token_uses_the_api(self) -> None:
+        with self.door() as sidecar:
+            wait_for("the door", lambda: self.through(sidecar).status == 200)
+            answer = self.through(sidecar)
+            self.assertEqual(answer.json()["username"], "ann_pins")
+            for secret in (self.stored_token(), "Bearer"):
+                self.assertNotIn(secret, f"{answer.headers} {answer.body}")
+            refused = self.through(sidecar, {"Authorization": "Bearer mine"})
+            self.assertEqual(refused.status, 400)
+            self.assertEqual(
+                refused.headers["valetkey-error"], "REQUEST_REFUSED"
+            )
+            page = self.through(sidecar, {"Origin": "http://evil.example"})
+            self.assertEqual(page.status, 403)
+
+            with self.subTest("a token that the provider takes no more"):
+                refreshes = self.stack.emulator.summary()["refreshes"]
+                self.stack.emulator.add_fault(
+                    endpoint="user_account",
+                    kind="http_error",
+                    status=401,
+                    times=1,
+                )
+                self.assertEqual(self.through(sidecar).status, 200)
+                self.assertEqual(
+                    self.stack.emulator.summary()["refreshes"], refreshes + 1
+                )
+
+            with self.subTest("an outage"):
+                self.stack.kill_server()
+                for _ in range(3):
+                    self.assertEqual(self.through(sidecar).status, 200)
+                self.stack.start_server()
+
+            with self.subTest("revoked"):
+                with self.stack.caller() as caller:
+                    caller.call("TokenService/Revoke", {"name": self.name})
+                wait_for(
+                    "the revocation",
+                    lambda: self.through(sidecar).status == 502,
+                )
+                gone = self.through(sidecar)
+                self.assertEqual(
+                    gone.headers["valetkey-error"], "CONNECTION_REVOKED"
+                )
+            self.assertEqual(sidecar.stop(), 0)
+            log = (sidecar.folder / "log").read_text()
+            self.assertNotIn("user_account", log)
 
     def test_init_waits_and_writes_the_files(self) -> None:
         with self.sidecar() as sidecar:

@@ -69,6 +69,9 @@ void Show(Shell& shell, const v1::Connection& connection) {
                              shell.Time(failure.has_time(), failure.time())));
   }
   details.Add("further tokens", ListText(connection.extra_tokens(), " "));
+  if (!connection.api_base_url().empty()) {
+    details.Add("api", connection.api_base_url());
+  }
   details.Add("labels", PairsText(connection.labels()));
   details.Add("metadata", PairsText(connection.metadata()));
   details.Add("etag", connection.etag());

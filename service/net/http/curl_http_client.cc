@@ -256,7 +256,7 @@ absl::Status CheckCurl(const CurlOptions& options) {
     return MakeError(Reason::kInternalFault, "libcurl does not start");
   }
   if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
-    return InvalidField("ca_file", absl::StrCat("expected a readable file; \"",
+    return InvalidField("ca_file", absl::StrCat("a readable file; \"",
                                                 options.ca_file, "\" is not"));
   }
   for (const OriginOverride& rule : options.origin_overrides) {

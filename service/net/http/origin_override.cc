@@ -14,7 +14,7 @@ namespace {
 absl::Status Malformed(absl::string_view text, absl::string_view why) {
   return InvalidField(
       "origin_override",
-      absl::StrCat("expected ORIGIN=ORIGIN, as in "
+      absl::StrCat("ORIGIN=ORIGIN, as in "
                    "https://api.example.com=http://127.0.0.1:4000; \"",
                    text, "\" ", why));
 }
