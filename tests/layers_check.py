@@ -85,6 +85,7 @@ LIBRARY_OWNERS = {
         "events",
         "broker",
         "rpc",
+        "sidecar",
         "web",
     },
 }
