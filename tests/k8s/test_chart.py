@@ -78,7 +78,12 @@ class Effect:
             it["kind"] == "ConfigMap"
             and it["metadata"]["name"] == "valetkey-config"
         ):
-            it["data"] = {}  # seen in the flags of those who read it
+            # The flags are seen in those who read them.
+            it["data"] = {
+                name: text
+                for name, text in it["data"].items()
+                if not name.endswith(".flags")
+            }
         template = it.get("spec", {}).get("template")
         if template:
             template["metadata"] = without(template["metadata"], "annotations")
