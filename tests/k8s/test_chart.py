@@ -156,6 +156,35 @@ class SameEffect(unittest.TestCase):
 
 
 @unittest.skipIf(missing("helm"), missing("helm"))
+class Placement(unittest.TestCase):
+    def test_is_of_all_pods(self) -> None:
+        values = CHART / "ci/callers.yaml"
+        pods = {
+            key(it): it["spec"]["template"]["spec"]
+            for it in render.parse(render.helm(values, "--set=redis.url="))
+            if "template" in it.get("spec", {})
+        }
+        self.assertEqual(
+            set(pods),
+            {
+                "Deployment/valetkey",
+                "Deployment/valetkey-redis",
+                "Job/valetkey-migrate",
+            },
+        )
+        given = render.yaml.safe_load(values.read_text())
+        for name, pod in pods.items():
+            for field in (
+                "imagePullSecrets",
+                "nodeSelector",
+                "priorityClassName",
+                "tolerations",
+            ):
+                with self.subTest(name, field=field):
+                    self.assertEqual(pod.get(field), given[field])
+
+
+@unittest.skipIf(missing("helm"), missing("helm"))
 class Values(unittest.TestCase):
     """What cannot work is refused with the value's name."""
 
