@@ -163,10 +163,15 @@ void Sidecar::Impl::UpdateFiles() {
       continue;
     }
     if (!*updated) continue;
-    Log(LogLevel::kInfo, "token files written",
-        {{"path", one->path()},
-         {"connection", one->source().name()},
-         {"token", one->has_token()}});
+    if (one->has_token()) {
+      Log(LogLevel::kInfo, "token files written",
+          {{"path", one->path()}, {"connection", one->source().name()}});
+    } else {
+      Log(LogLevel::kWarning, "there is no token for the files",
+          {{"path", one->path()},
+           {"connection", one->source().name()},
+           {"reason", one->error()}});
+    }
     if (const absl::Status told = Tell(options.on_change, one->path());
         !told.ok()) {
       Log(LogLevel::kWarning, "nobody could be told of new token files",

@@ -56,6 +56,8 @@ class TokenFiles {
   absl::StatusOr<bool> Update();
   // Whether there is a token in the files.
   bool has_token() const { return generation_ != 0; }
+  // The reason why there is none, as token.json has it; "" with a token.
+  const std::string& error() const { return error_; }
 
   const std::string& path() const { return options_.path; }
   const client::TokenSource& source() const { return source_; }

@@ -132,6 +132,7 @@ TEST_F(TokenFilesTest, ARevokedTokenGoesAndTheReasonIsThere) {
   EXPECT_FALSE(fs::exists(path_ / "token"));
   EXPECT_FALSE(fs::exists(path_ / "authorization_header"));
   EXPECT_EQ(Json()["error"], "CONNECTION_REVOKED");
+  EXPECT_EQ(files.error(), "CONNECTION_REVOKED");
   fake_.SetToken("c-7", "secret-2");
   ASSERT_TRUE(EventuallyWrites(files));
   EXPECT_EQ(Read(path_ / "token"), "secret-2");

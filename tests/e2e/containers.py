@@ -24,6 +24,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +37,7 @@ IMAGE = "localhost/valetkey"
 TAG = f"e2e-{os.getpid()}"
 REDIS_IMAGE = f"localhost/valetkey-e2e-redis:{TAG}"
 # What podman runs or needs; it knows no more of a cluster.
-_KINDS = ("Deployment", "Job", "PersistentVolumeClaim", "ConfigMap", "Secret")
+_KINDS = ("Deployment", "Job", "PersistentVolumeClaim", "ConfigMap")
 _TIMEOUT = 300
 
 
@@ -170,7 +171,8 @@ def for_podman(
     for the network is the host's. A Job becomes its pod. Native sidecars, of
     which podman 4.3 knows nothing, become containers that start first.
     Volumes named in `folders` become folders of the test's, as projected ones
-    must, of which podman knows nothing. A secret must say whether it may be absent, or podman 4.3 crashes.
+    must, of which podman knows nothing, and those of secrets, which it mounts
+    for everyone to read.
     """
     template = manifest.get("spec", {}).get("template")
     if template is None:
@@ -192,10 +194,8 @@ def for_podman(
         ):
             container.pop(name, None)
     for volume in pod.get("volumes", []):
-        if "secret" in volume:
-            volume["secret"].setdefault("optional", False)
         if volume["name"] in folders:
-            for kind in ("projected", "emptyDir"):
+            for kind in ("projected", "emptyDir", "secret"):
                 volume.pop(kind, None)
             folder = str(folders[volume["name"]])
             volume["hostPath"] = {"path": folder, "type": "Directory"}
@@ -211,6 +211,35 @@ def for_podman(
     }
 
 
+def reveal(manifest: dict[str, Any], secrets: Mapping[str, Any]) -> None:
+    """Puts the values of secrets into the environment of containers, and where
+    their arguments have $(NAME): podman 4.3 does neither."""
+    pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
+    for container in pod.get("containers", []):
+        for variable in container.get("env", []):
+            if source := variable.pop("valueFrom", None):
+                reference = source["secretKeyRef"]
+                value = secrets[reference["name"]][reference["key"]]
+                variable["value"] = b64decode(value).decode()
+        for variable in container.get("env", []):
+            name = f"$({variable['name']})"
+            container["args"] = [
+                argument.replace(name, variable["value"])
+                for argument in container.get("args", [])
+            ]
+
+
+def empty_absent(manifest: dict[str, Any], there: set[str]) -> None:
+    """Volumes of ConfigMaps that may be absent and are, are empty folders, as
+    in a cluster; podman 4.3 does not start without the ConfigMap."""
+    pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
+    for volume in pod.get("volumes", []):
+        source = volume.get("configMap", {})
+        if source.get("optional") and source["name"] not in there:
+            del volume["configMap"]
+            volume["emptyDir"] = {}
+
+
 class Pods:
     """What one kustomization describes. For one thread."""
 
@@ -220,9 +249,11 @@ class Pods:
         extra: str = "",
         files: Mapping[str, str] | None = None,
         folders: Mapping[str, Path] | None = None,
+        images: Mapping[str, str] | None = None,
     ) -> None:
         """`base` is a folder of k8s/; `extra` is added to the kustomization,
-        which finds `files` beside it; `folders` stand for projected volumes."""
+        which finds `files` beside it; `folders` stand for volumes; `images`
+        are others than the manifests name."""
         parent = ROOT / "build"
         parent.mkdir(exist_ok=True)
         # kustomize takes no absolute path to a base.
@@ -234,15 +265,18 @@ class Pods:
         self._file = self.folder / "pods.yaml"
         for name, text in (files or {}).items():
             (self.folder / name).write_text(text)
+        replaced = "".join(
+            f"  - name: {old}\n    newName: {name}\n    newTag: {tag}\n"
+            for old, new in {IMAGE: f"{IMAGE}:{TAG}", **(images or {})}.items()
+            for name, _, tag in [new.rpartition(":")]
+        )
         (self.folder / "kustomization.yaml").write_text(
             f"""\
 namePrefix: {self.prefix}
 resources:
   - {os.path.relpath(base, self.folder)}
 images:
-  - name: {IMAGE}
-    newTag: {TAG}
-{extra}"""
+{replaced}{extra}"""
         )
 
     def __enter__(self) -> Self:
@@ -267,9 +301,24 @@ images:
     def play(self) -> None:
         """Starts what is not there. A claim that is bound stays as it is."""
         there = podman("volume", "ls", "--quiet").splitlines()
+        manifests = copy.deepcopy(self.manifests)
+        maps = {
+            it["metadata"]["name"]
+            for it in manifests
+            if it["kind"] == "ConfigMap"
+        }
+        hidden = {
+            it["metadata"]["name"]: it["data"]
+            for it in manifests
+            if it["kind"] == "Secret"
+        }
+        for it in manifests:
+            if it["kind"] in ("Deployment", "Job"):
+                empty_absent(it, maps)
+                reveal(it, hidden)
         playable = [
-            for_podman(copy.deepcopy(it), self._folders)
-            for it in self.manifests
+            for_podman(it, self._folders)
+            for it in manifests
             if it["kind"] in _KINDS
             and not (
                 it["kind"] == "PersistentVolumeClaim"

@@ -78,7 +78,12 @@ class Effect:
             it["kind"] == "ConfigMap"
             and it["metadata"]["name"] == "valetkey-config"
         ):
-            it["data"] = {}  # seen in the flags of those who read it
+            # The flags are seen in those who read them.
+            it["data"] = {
+                name: text
+                for name, text in it["data"].items()
+                if not name.endswith(".flags")
+            }
         template = it.get("spec", {}).get("template")
         if template:
             template["metadata"] = without(template["metadata"], "annotations")
@@ -148,6 +153,35 @@ class SameEffect(unittest.TestCase):
         for object_name, expected in overlay.items():
             with self.subTest(object_name):
                 self.assertEqual(expected, chart[object_name])
+
+
+@unittest.skipIf(missing("helm"), missing("helm"))
+class Placement(unittest.TestCase):
+    def test_is_of_all_pods(self) -> None:
+        values = CHART / "ci/callers.yaml"
+        pods = {
+            key(it): it["spec"]["template"]["spec"]
+            for it in render.parse(render.helm(values, "--set=redis.url="))
+            if "template" in it.get("spec", {})
+        }
+        self.assertEqual(
+            set(pods),
+            {
+                "Deployment/valetkey",
+                "Deployment/valetkey-redis",
+                "Job/valetkey-migrate",
+            },
+        )
+        given = render.yaml.safe_load(values.read_text())
+        for name, pod in pods.items():
+            for field in (
+                "imagePullSecrets",
+                "nodeSelector",
+                "priorityClassName",
+                "tolerations",
+            ):
+                with self.subTest(name, field=field):
+                    self.assertEqual(pod.get(field), given[field])
 
 
 @unittest.skipIf(missing("helm"), missing("helm"))

@@ -9,11 +9,26 @@ import unittest
 from typing import ClassVar
 
 from e2e.stack import Stack, missing
+from integration.issuer import KeyServer
 from k8s import render
 from k8s.render import K8S, ROOT, yaml
 from pinterest_emulator.client import request
 
 _MONITORING = K8S / "components/monitoring"
+# For the metrics of callers.
+_POLICY = """\
+issuers {{
+  name: "cluster"
+  issuer: "{url}"
+  audiences: "valetkey"
+  discovery: true
+}}
+rules {{
+  name: "all"
+  jwt {{ issuer: "cluster" subject: "**" }}
+  grant {{ application: "applications/shop" rights: RIGHT_READ_METADATA }}
+}}
+"""
 _NO_STACK = missing() or render.missing()
 
 
@@ -43,7 +58,11 @@ class Metrics(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        with Stack() as stack:
+        with Stack() as stack, KeyServer() as issuer:
+            policy = stack.folder / "callers.textproto"
+            policy.write_text(_POLICY.format(url=issuer.url))
+            stack.stop_server()
+            stack.start_server([f"--caller_policy={policy}"])
             stack.checked("health")  # calls are counted once there was one
             cls.known = request("GET", f"{stack.http}/metrics").body.decode()
 
@@ -58,8 +77,11 @@ class Metrics(unittest.TestCase):
         for method in re.findall(r'method="([^"]+)"', str(expressions())):
             self.assertIn(f'method="{method}"', self.known)
 
-    def test_the_page_of_metrics_has_all(self) -> None:
-        page = (ROOT / "docs/operations.md").read_text()
+    def test_the_pages_of_metrics_have_all(self) -> None:
+        page = "".join(
+            (ROOT / "docs" / name).read_text()
+            for name in ("operations.md", "callers.md")
+        )
         declared = set(
             re.findall(r"^# TYPE (valetkey_\S+)", self.known, re.MULTILINE)
         )

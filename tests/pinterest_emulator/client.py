@@ -16,6 +16,7 @@ import dataclasses
 import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -53,8 +54,10 @@ def request(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = _TIMEOUT,
+    authority: Path | None = None,
 ) -> Answer:
-    """One request on a connection of its own; redirects are not followed."""
+    """One request on a connection of its own; redirects are not followed.
+    https is checked by the authority's certificate."""
     parts = urlsplit(url)
     target = parts.path or "/"
     if parts.query:
@@ -62,6 +65,13 @@ def request(
     connection = http.client.HTTPConnection(
         parts.hostname or "", parts.port, timeout=timeout
     )
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(
+            parts.hostname or "",
+            parts.port,
+            timeout=timeout,
+            context=ssl.create_default_context(cafile=authority),
+        )
     try:
         connection.request(method, target, body, dict(headers or {}))
         response = connection.getresponse()

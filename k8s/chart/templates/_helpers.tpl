@@ -42,6 +42,25 @@ capabilities:
     - ALL
 {{- end -}}
 
+{{- /* Where any of the release's pods may run, and what fetches its image. */ -}}
+{{- define "valetkey.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- /* What the schema cannot say. */ -}}
 {{- define "valetkey.check" -}}
 {{- with .Values -}}
