@@ -160,6 +160,8 @@ def remove_image() -> None:
     if missing_engine.cache_info().currsize:
         for image in (f"{IMAGE}:{TAG}", REDIS_IMAGE):
             podman("rmi", "--force", image, check=False)
+        # Another module of tests makes it again.
+        missing_engine.cache_clear()
 
 
 def for_podman(
