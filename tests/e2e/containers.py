@@ -63,7 +63,7 @@ def words(variable: str) -> list[str]:
 @functools.cache
 def missing_engine() -> str:
     """What keeps this machine from running containers; "" if nothing does.
-    Makes the image, which remove_image() takes away."""
+    Makes the image."""
     if not shutil.which(PODMAN):
         return "no container engine (podman) is here"
     lacking = render.missing()
@@ -129,8 +129,15 @@ def build_image() -> None:
             *words("VALETKEY_IMAGE_ARGS"),
             folder,
         )
+    remove_at_exit(f"{IMAGE}:{TAG}")
 
 
+def remove_at_exit(image: str) -> None:
+    """Not sooner: tests of other files use it too."""
+    atexit.register(podman, "rmi", "--force", image, check=False)
+
+
+@functools.cache
 def build_redis_image() -> str:
     """Of this machine's redis-server and its libraries: from no registry."""
     program = shutil.which("redis-server")
@@ -153,15 +160,8 @@ def build_redis_image() -> str:
             *words("VALETKEY_IMAGE_ARGS"),
             folder,
         )
+    remove_at_exit(REDIS_IMAGE)
     return REDIS_IMAGE
-
-
-def remove_image() -> None:
-    if missing_engine.cache_info().currsize:
-        for image in (f"{IMAGE}:{TAG}", REDIS_IMAGE):
-            podman("rmi", "--force", image, check=False)
-        # Another module of tests makes it again.
-        missing_engine.cache_clear()
 
 
 def for_podman(
