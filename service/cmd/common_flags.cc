@@ -18,6 +18,21 @@ absl::Status BadFlag(absl::string_view flag, absl::string_view expected) {
       absl::StrCat("--", flag, ": expected ", expected));
 }
 
+absl::StatusOr<std::vector<OriginOverride>> OriginOverridesOf(
+    absl::string_view flag, const std::vector<std::string>& values) {
+  std::vector<OriginOverride> overrides;
+  for (const std::string& value : values) {
+    auto parsed = ParseOriginOverride(value);
+    if (!parsed.ok()) {
+      return BadFlag(flag,
+                     "ORIGIN=ORIGIN, as in "
+                     "https://api.pinterest.com=http://127.0.0.1:4001");
+    }
+    overrides.push_back(*std::move(parsed));
+  }
+  return overrides;
+}
+
 absl::StatusOr<LogOptions> LogOptionsFromFlags() {
   LogOptions options;
   const std::string format = absl::GetFlag(FLAGS_log_format);

@@ -19,6 +19,7 @@
 #include "service/net/http/http_server.h"
 #include "service/sidecar/egress_passage.h"
 #include "service/sidecar/egress_rules.h"
+#include "service/sidecar/weather.h"
 #include "valetkey/error.h"
 
 namespace valetkey::sidecar {
@@ -33,11 +34,6 @@ constexpr absl::Duration kLookUpAgain = absl::Seconds(1);
 constexpr absl::Duration kNoNewToken = absl::Minutes(1);
 // How long the server is asked where memory may do as well a moment later.
 constexpr absl::Duration kAskBesideMemory = absl::Seconds(2);
-
-// Whether waiting may help.
-bool IsWeather(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-}
 
 struct Failure {
   int status = 502;
@@ -70,6 +66,12 @@ Failure NoToken(const absl::Status& status) {
   failure.message = absl::StrCat("there is no token: ", status.message());
   if (IsWeather(status)) failure.status = 503;
   return failure;
+}
+
+// The caller's body did not come whole.
+Failure BrokenOff(const absl::Status& status) {
+  return {absl::IsInvalidArgument(status) ? 400 : 408, "BODY_BROKEN_OFF",
+          std::string(status.message())};
 }
 
 // Where the API is found, as far as the server has told. Outlives a door for
@@ -262,12 +264,13 @@ Task<void> EgressDoor::Impl::Pass(ServerRequest request, RequestBody& body,
     if (reason == StopReason::kDisconnected) passage.Cancel();
   });
   absl::Status caller = co_await passage.KeepBody();
-  absl::StatusOr<HttpResponseHead> head = HttpResponseHead();
-  if (caller.ok()) {
-    head = co_await passage.Send(token, options.silence, &caller);
-  } else {
-    head = caller;
+  if (!caller.ok()) {
+    failed.Add();
+    (void)co_await writer.Send(Shown(BrokenOff(caller)));
+    co_return;
   }
+  absl::StatusOr<HttpResponseHead> head =
+      co_await passage.Send(token, options.silence, &caller);
   if (head.ok() && head->status == 401 && Distrust(token) &&
       passage.repeatable()) {
     const absl::StatusOr<Token> other = co_await FetchToken(token.generation());
@@ -285,14 +288,10 @@ Task<void> EgressDoor::Impl::Pass(ServerRequest request, RequestBody& body,
     co_return;
   }
   failed.Add();
-  if (!caller.ok()) {
-    (void)co_await writer.Send(
-        Shown({absl::IsInvalidArgument(caller) ? 400 : 408, "BODY_BROKEN_OFF",
-               std::string(caller.message())}));
-    co_return;
-  }
-  (void)co_await writer.Send(Shown(
-      {502, "PROVIDER_UNAVAILABLE", std::string(head.status().message())}));
+  Failure failure = {502, "PROVIDER_UNAVAILABLE",
+                     std::string(head.status().message())};
+  if (!caller.ok()) failure = BrokenOff(caller);
+  (void)co_await writer.Send(Shown(failure));
 }
 
 void EgressDoor::Impl::Cut() {

@@ -80,7 +80,7 @@ class EgressDoorTest : public SidecarFixture {
     options.health_listen = "";
     options.shutdown_grace = absl::Seconds(2);
     options.inject.doors = {{.listen = "127.0.0.1:0", .connection = "c-7"}};
-    options.inject.http.allow_private_addresses = allow_private_;
+    options.cache.max_stale = max_stale_;
     if (provider_) {
       options.inject.http.origin_overrides = {
           {"https://api.provider.example",
@@ -106,7 +106,7 @@ class EgressDoorTest : public SidecarFixture {
     return caller.ReadToEnd();
   }
 
-  bool allow_private_ = false;
+  absl::Duration max_stale_ = absl::Hours(1);
   std::optional<RawTestServer> provider_;
   std::optional<Sidecar> sidecar_;
 };
@@ -292,6 +292,16 @@ TEST_F(EgressDoorTest, GoesOnFromMemoryWhenTheServerGoesAway) {
     const std::string answer = Send("GET /v5/pins");
     EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200 ")) << answer;
   }
+}
+
+TEST_F(EgressDoorTest, ButNotForLongerThanMaxStale) {
+  EchoingProvider("secret-1");
+  max_stale_ = absl::Seconds(2);
+  Start();
+  ASSERT_TRUE(absl::StartsWith(Send("GET /v5/pins"), "HTTP/1.1 200"));
+  fake_.Stop();
+  EXPECT_TRUE(Eventually(
+      [&] { return absl::StartsWith(Send("GET /v5/pins"), "HTTP/1.1 503 "); }));
 }
 
 TEST_F(EgressDoorTest, APrivateAddressIsNotReached) {

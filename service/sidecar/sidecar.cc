@@ -16,6 +16,7 @@
 #include "service/base/status.h"
 #include "service/net/http/http_server.h"
 #include "service/sidecar/token_files.h"
+#include "service/sidecar/weather.h"
 #include "valetkey/client.h"
 #include "valetkey/error.h"
 
@@ -26,11 +27,6 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 // How often the connections with the labels to be kept warm are looked up.
 constexpr absl::Duration kLookUp = absl::Minutes(1);
 constexpr absl::Duration kLookUpAgain = absl::Seconds(5);
-
-// Whether waiting may help.
-bool IsWeather(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-}
 
 std::string Told(const absl::Status& status) {
   const client::Error error = client::GetError(status);
@@ -298,10 +294,12 @@ void Sidecar::Stop() {
     impl.stopping = true;
     impl.changed.SignalAll();
   }
-  if (impl.server) {
-    impl.server->Shutdown(absl::Now() + impl.options.shutdown_grace);
+  // One grace for all of them.
+  const absl::Time deadline = absl::Now() + impl.options.shutdown_grace;
+  if (impl.server) impl.server->Shutdown(deadline);
+  for (const auto& door : impl.doors) {
+    door->Stop(std::max(deadline - absl::Now(), absl::ZeroDuration()));
   }
-  for (const auto& door : impl.doors) door->Stop(impl.options.shutdown_grace);
   // Ends what waits for the server.
   if (impl.client) impl.client->Close();
   for (std::thread* thread : {&impl.ticker, &impl.warmer}) {

@@ -221,15 +221,10 @@ absl::Status AddInject(sidecar::InjectOptions* options) {
   options->http.proxy = absl::GetFlag(FLAGS_inject_proxy);
   options->http.allow_private_addresses =
       absl::GetFlag(FLAGS_inject_allow_private);
-  for (const std::string& text : absl::GetFlag(FLAGS_inject_origin_override)) {
-    auto rule = ParseOriginOverride(text);
-    if (!rule.ok()) {
-      return BadFlag("inject_origin_override",
-                     "ORIGIN=ORIGIN, as in "
-                     "https://api.pinterest.com=http://127.0.0.1:4001");
-    }
-    options->http.origin_overrides.push_back(*std::move(rule));
-  }
+  auto overrides = OriginOverridesOf(
+      "inject_origin_override", absl::GetFlag(FLAGS_inject_origin_override));
+  if (!overrides.ok()) return overrides.status();
+  options->http.origin_overrides = *std::move(overrides);
   return CheckPositive("inject_silence", absl::GetFlag(FLAGS_inject_silence));
 }
 

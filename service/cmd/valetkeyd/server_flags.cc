@@ -193,13 +193,10 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
       !options.tls_client_ca.empty() && client_auth == "require";
   options.caller_policy = absl::GetFlag(FLAGS_caller_policy);
   options.insecure_plaintext = absl::GetFlag(FLAGS_insecure_plaintext);
-  for (const std::string& text : absl::GetFlag(FLAGS_origin_override)) {
-    auto parsed = ParseOriginOverride(text);
-    if (!parsed.ok()) {
-      return BadFlag("origin_override", parsed.status().message());
-    }
-    options.curl.origin_overrides.push_back(*std::move(parsed));
-  }
+  auto overrides = OriginOverridesOf("origin_override",
+                                     absl::GetFlag(FLAGS_origin_override));
+  if (!overrides.ok()) return overrides.status();
+  options.curl.origin_overrides = *std::move(overrides);
   options.curl.proxy = absl::GetFlag(FLAGS_egress_proxy);
   options.curl.ca_file = absl::GetFlag(FLAGS_egress_ca);
   options.curl.allow_private_addresses =

@@ -206,10 +206,6 @@ class CurlExchange final : public HttpExchange {
     co_return data;
   }
 
-  bool certainly_unsent() const override {
-    return flow_->finished && !flow_->maybe_sent;
-  }
-
   void Cancel() override {
     if (!flow_->finished && easy_ != nullptr) loop_->Cancel(easy_);
   }

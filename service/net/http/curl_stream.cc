@@ -34,7 +34,6 @@ CurlStream::CurlStream(HttpRequestHead head, absl::Duration silence,
                    [flow](HttpResult result) {
                      flow->finished = true;
                      flow->status = std::move(result.status);
-                     flow->maybe_sent = result.maybe_sent;
                      flow->Notify();
                    }),
       has_body_(head.has_body),

@@ -42,7 +42,6 @@ struct CurlFlow {
 
   bool finished = false;
   absl::Status status;
-  bool maybe_sent = true;
 };
 
 class CurlStream final : public CurlTransfer {

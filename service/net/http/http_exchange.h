@@ -46,9 +46,6 @@ class HttpExchange {
   // The next piece of the answer's body, "" after the last. REQUIRES: the head
   // was read.
   virtual Task<absl::StatusOr<std::string>> Read() = 0;
-  // Whether nothing of the request was sent, after an error: it may be sent
-  // again whatever it does.
-  virtual bool certainly_unsent() const = 0;
   // Ends it: whoever waits is told. Callable while another method waits.
   virtual void Cancel() = 0;
 };
