@@ -77,6 +77,7 @@ void Server::Parts::AddRoutes(const ServerOptions& options) {
   handlers.metrics = [this] { return metrics.Export(); };
   handlers.version = VALETKEY_VERSION;
   web::AddWebRoutes(*http, std::move(handlers));
+  if (options.portal) AddPortal(options);
   const bool demand = options.tls_client_required;
   http->HandlePrefix("/valetkey.v1.", [this, demand](ServerRequest request,
                                                      ResponseWriter& writer) {
@@ -99,7 +100,11 @@ Task<void> Server::Parts::RefuseStranger(ResponseWriter& writer) {
 }
 
 Task<void> Server::Parts::Serve(ServerRequest request, ResponseWriter& writer) {
-  co_await rpc->connect().Serve(std::move(request), writer);
+  if (portal_session) {
+    co_await portal_session->Call(std::move(request), writer);
+  } else {
+    co_await rpc->connect().Serve(std::move(request), writer);
+  }
 }
 
 Task<web::CallbackOutcome> Server::Parts::FinishCallback(

@@ -1,0 +1,194 @@
+"""The portal as a browser meets it: sessions, calls by cookie, what other
+origins and revoked keys get, and what a scanner looks for."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import struct
+import unittest
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from integration.harness import (
+    APPLICATION,
+    IntegrationStack,
+    Reply,
+    missing,
+    wait_for,
+)
+
+_LIST = "/valetkey.v1.ConnectionService/ListConnections"
+_WATCH = "/valetkey.v1.EventService/WatchEvents"
+
+
+class PortalCase(unittest.TestCase):
+    stack: IntegrationStack
+    flags: tuple[str, ...] = ()
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.stack = cls.enterClassContext(
+            IntegrationStack(access_ttl=3600, flags=cls.flags)
+        )
+        cls.stack.set_up()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        cookie: str = "",
+        origin: str | None = "",
+    ) -> Reply:
+        """As a page of the portal would; of another origin if one is given,
+        without any for None."""
+        sent = dict(headers or {})
+        if origin is not None:
+            sent["origin"] = origin or self.stack.http
+        if cookie:
+            sent["cookie"] = f"theme=dark; {cookie}"
+        if isinstance(body, dict):
+            sent.setdefault("content-type", "application/json")
+            body = json.dumps(body)
+        parts = urlsplit(self.stack.http)
+        connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port, timeout=30
+        )
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            names = {n.lower(): v for n, v in response.getheaders()}
+            return Reply(response.status, names, response.read())
+        finally:
+            connection.close()
+
+    def log(self) -> str:
+        return self.stack.log.read_text()
+
+    def sign_in(self, key: str | None = None) -> str:
+        """The cookie, as a browser sends it back."""
+        reply = self.ask(
+            "POST",
+            "/portal/session",
+            {"api_key": self.stack.api_key if key is None else key},
+        )
+        self.assertEqual(reply.status, 204, reply.body)
+        return reply.headers["set-cookie"].split(";")[0]
+
+
+@unittest.skipIf(missing(), missing())
+class Sessions(PortalCase):
+    def test_from_signing_in_to_signing_out(self) -> None:
+        cookie = self.sign_in()
+        who = self.ask("GET", "/portal/session", cookie=cookie)
+        self.assertEqual(who.status, 200)
+        self.assertEqual(who.json()["application"], APPLICATION)
+        self.assertIs(who.json()["system"], False)
+        listed = self.ask("POST", _LIST, {"parent": APPLICATION}, cookie=cookie)
+        self.assertEqual(listed.status, 200, listed.body)
+        gone = self.ask("DELETE", "/portal/session", cookie=cookie)
+        self.assertEqual(gone.status, 204)
+        self.assertIn("Max-Age=0", gone.headers["set-cookie"])
+
+    def test_the_systems_key(self) -> None:
+        cookie = self.sign_in(self.stack.admin_key)
+        who = self.ask("GET", "/portal/session", cookie=cookie).json()
+        self.assertEqual(who["application"], "applications/system")
+        self.assertIs(who["system"], True)
+
+    def test_a_key_that_may_not_administer(self) -> None:
+        made = self.stack.checked(
+            *("keys", "create", "--right", "read-tokens"),
+            key=self.stack.admin_key,
+        )
+        reply = self.ask(
+            "POST", "/portal/session", {"api_key": made.out.strip()}
+        )
+        self.assertEqual((reply.status, reply.reason), (403, "RIGHT_MISSING"))
+        self.assertNotIn("set-cookie", reply.headers)
+
+    def test_a_session_outlives_the_server(self) -> None:
+        cookie = self.sign_in()
+        self.stack.restart()
+        listed = self.ask("POST", _LIST, {"parent": APPLICATION}, cookie=cookie)
+        self.assertEqual(listed.status, 200, listed.body)
+
+    def test_a_revoked_key_ends_it(self) -> None:
+        made = self.stack.checked(
+            *("--json", "keys", "create", "--all-rights"),
+            key=self.stack.admin_key,
+        ).json()
+        cookie = self.sign_in(made["secret"])
+        self.stack.checked(
+            *("keys", "revoke", made["key"]["name"].rsplit("/", 1)[1]),
+            key=self.stack.admin_key,
+        )
+        reply = self.ask("POST", _LIST, {"parent": APPLICATION}, cookie=cookie)
+        self.assertEqual((reply.status, reply.reason), (401, "API_KEY_INVALID"))
+        self.assertIn("Max-Age=0", reply.headers["set-cookie"])
+        who = self.ask("GET", "/portal/session", cookie=cookie)
+        self.assertEqual(who.status, 401)
+
+    def test_another_origin_does_nothing(self) -> None:
+        cookie = self.sign_in()
+        body = {"parent": APPLICATION}
+        for origin in ("https://evil.example", "null", None):
+            reply = self.ask("POST", _LIST, body, cookie=cookie, origin=origin)
+            self.assertEqual(reply.status, 403, origin)
+            self.assertNotIn("access-control-allow-origin", reply.headers)
+            reply = self.ask(
+                "DELETE", "/portal/session", cookie=cookie, origin=origin
+            )
+            self.assertEqual(reply.status, 403, origin)
+        preflight = self.ask(
+            "OPTIONS",
+            _LIST,
+            headers={"access-control-request-method": "POST"},
+            origin="https://evil.example",
+        )
+        self.assertNotIn("access-control-allow-origin", preflight.headers)
+
+    def test_a_live_stream_by_cookie(self) -> None:
+        cookie = self.sign_in()
+        parts = urlsplit(self.stack.http)
+        connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port, timeout=30
+        )
+        self.addCleanup(connection.close)
+        data = json.dumps({"parent": APPLICATION}).encode()
+        connection.request(
+            "POST",
+            _WATCH,
+            struct.pack(">BI", 0, len(data)) + data,
+            {
+                "content-type": "application/connect+json",
+                "origin": self.stack.http,
+                "cookie": cookie,
+                "connect-timeout-ms": "1500",
+            },
+        )
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        messages: list[dict[str, Any]] = []
+        flags = 0
+        while not flags & 2:
+            flags, size = struct.unpack(">BI", response.read(5))
+            messages.append(json.loads(response.read(size)))
+        self.assertIn("checkpoint", messages[0])
+        self.assertEqual(messages[-1]["error"]["code"], "deadline_exceeded")
+
+    def test_no_key_in_the_log(self) -> None:
+        self.sign_in()
+        self.ask("POST", "/portal/session", {"api_key": "vk_canary-wrong"})
+        wait_for("the log", lambda: "portal sign-in failed" in self.log())
+        log = self.log()
+        self.assertIn("signed in to the portal", log)
+        self.assertNotIn(self.stack.api_key, log)
+        self.assertNotIn("vk_canary-wrong", log)
+
+
+if __name__ == "__main__":
+    unittest.main()
