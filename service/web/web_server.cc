@@ -112,6 +112,12 @@ HttpResponse IndexPage(const WebHandlers& handlers) {
       "applications they were given to.",
       "If you came here to connect an account: go back to the application and "
       "start from there."};
+  if (handlers.portal_missing) {
+    page.paragraphs.push_back(
+        "The developer portal is not part of this build, for it was made "
+        "without Node.js. To have it, run <code>clients/portal/run "
+        "build</code> and build the server again.");
+  }
   if (handlers.health) {
     page.links.push_back(LinkItem("/healthz", "whether it runs"));
   }
@@ -146,7 +152,14 @@ void AddWebRoutes(HttpServer& server, WebHandlers handlers) {
                                             : MethodNotAllowed("GET, HEAD"));
     });
   };
-  add("/", &IndexPage);
+  if (shared->portal) {
+    server.HandlePrefix(
+        "/", [shared](ServerRequest request, ResponseWriter& writer) {
+          return Reply(&writer, shared->portal(request));
+        });
+  } else {
+    add("/", &IndexPage);
+  }
   if (shared->health) add("/healthz", &Health);
   if (shared->metrics) add("/metrics", &Metrics);
   if (shared->ready) {

@@ -1,6 +1,7 @@
 // The routes for browsers and for those who watch over the service:
 //
-//   /                 what this is, and where the rest is
+//   /                 the portal; without one, what this is and where the rest
+//                     is
 //   /oauth/callback   where providers send people back to (GET, form POST)
 //   /healthz          200 while the process runs
 //   /readyz           200 while it can serve, else 503 and why
@@ -34,6 +35,11 @@ struct WebHandlers {
   std::function<absl::Status()> health;
   std::function<Task<absl::Status>()> ready;
   std::function<std::string()> metrics;
+  // Answers whatever no other route does; null: "/" is the index page, and
+  // the rest is not found.
+  std::function<HttpResponse(const ServerRequest& request)> portal;
+  // Shown on the index page: that there should be a portal and is none.
+  bool portal_missing = false;
   // Shown on the index page; "" leaves the link out.
   std::string documentation_url;
   std::string version;

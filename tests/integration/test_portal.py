@@ -190,5 +190,83 @@ class Sessions(PortalCase):
         self.assertNotIn("vk_canary-wrong", log)
 
 
+@unittest.skipIf(missing(), missing())
+class Pages(PortalCase):
+    def test_the_first_page(self) -> None:
+        page = self.ask("GET", "/")
+        self.assertEqual(page.status, 200)
+        self.assertIn("text/html", page.headers["content-type"])
+        policy = page.headers["content-security-policy"]
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
+        for name, value in (
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ):
+            self.assertEqual(page.headers[name], value)
+        self.assertIn("camera=()", page.headers["permissions-policy"])
+        # Loopback is shared with other servers.
+        self.assertNotIn("strict-transport-security", page.headers)
+        # What was built without the portal says so.
+        if b"clients/portal/run" not in page.body:
+            again = self.ask(
+                "GET", "/", headers={"if-none-match": page.headers["etag"]}
+            )
+            self.assertEqual((again.status, again.body), (304, b""))
+            place = self.ask("GET", "/applications/shop/connections")
+            self.assertEqual(place.body, page.body)
+
+    def test_what_is_no_page(self) -> None:
+        for path in ("/oauth/other", "/portal/other", "/assets/none.js"):
+            self.assertEqual(self.ask("GET", path).status, 404, path)
+        missing_method = self.ask("POST", "/valetkey.v1.TokenService/None", {})
+        self.assertEqual(missing_method.code, "unimplemented")
+
+
+@unittest.skipIf(missing(), missing())
+class Https(PortalCase):
+    """Behind a proxy that ends TLS."""
+
+    flags = ("--public_url=https://tokens.example.com",)
+
+    def test_headers_and_the_cookie(self) -> None:
+        page = self.ask("GET", "/")
+        self.assertEqual(
+            page.headers["strict-transport-security"], "max-age=31536000"
+        )
+        reply = self.ask(
+            "POST",
+            "/portal/session",
+            {"api_key": self.stack.api_key},
+            origin="https://tokens.example.com",
+        )
+        cookie = reply.headers["set-cookie"]
+        self.assertTrue(cookie.startswith("__Host-valetkey="))
+        self.assertTrue(cookie.endswith("; HttpOnly; SameSite=Strict; Secure"))
+        # What a sibling domain could set counts for nothing.
+        planted = cookie.split(";")[0].replace(
+            "__Host-valetkey", "valetkey-session"
+        )
+        who = self.ask("GET", "/portal/session", cookie=planted)
+        self.assertEqual(who.status, 401)
+
+
+@unittest.skipIf(missing(), missing())
+class Off(PortalCase):
+    flags = ("--portal=false",)
+
+    def test_nothing_of_it_is_there(self) -> None:
+        body = {"api_key": self.stack.api_key}
+        self.assertEqual(
+            self.ask("POST", "/portal/session", body).status, 404
+        )
+        page = self.ask("GET", "/")
+        self.assertEqual(page.status, 200)
+        self.assertNotIn(b"portal", page.body)
+        self.assertEqual(self.ask("GET", "/applications").status, 404)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -55,7 +55,7 @@ struct Server::Parts {
   absl::Status Bootstrap(const ServerOptions& options);
   absl::Status Listen(const ServerOptions& options);
   void AddRoutes(const ServerOptions& options);
-  void AddPortal(const ServerOptions& options);
+  void AddPortal(const ServerOptions& options, web::WebHandlers& handlers);
   void OnCommitted(const std::vector<store::Event>& events);
   void OnInvalidation(const cache::Invalidation& invalidation);
   Task<web::CallbackOutcome> FinishCallback(QueryParameters parameters);

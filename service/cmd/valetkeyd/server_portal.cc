@@ -4,10 +4,12 @@
 
 #include "service/base/url.h"
 #include "service/cmd/valetkeyd/server_parts.h"
+#include "service/web/static_files.h"
 
 namespace valetkey {
 
-void Server::Parts::AddPortal(const ServerOptions& options) {
+void Server::Parts::AddPortal(const ServerOptions& options,
+                              web::WebHandlers& handlers) {
   const absl::StatusOr<Url> url = ParseUrl(options.public_url);
   web::PortalSessionOptions session;
   if (url.ok()) {
@@ -24,6 +26,15 @@ void Server::Parts::AddPortal(const ServerOptions& options) {
         return rpc->connect().Serve(std::move(request), writer);
       },
       std::move(session));
+  const auto files =
+      std::make_shared<const web::StaticFiles>(web::BuiltPortal());
+  if (files->complete()) {
+    handlers.portal = [files](const ServerRequest& request) {
+      return files->Serve(request);
+    };
+  } else {
+    handlers.portal_missing = true;
+  }
   // Where calls need a client certificate, so does this, which tells whether a
   // key is good.
   const bool demand = options.tls_client_required;
