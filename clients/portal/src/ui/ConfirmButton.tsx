@@ -1,0 +1,102 @@
+import { Button, Group, Modal, Text } from "@mantine/core";
+import { useState } from "react";
+import { ErrorNotice } from "./ErrorNotice";
+
+interface Props {
+  /** On the button, and on the one that confirms. */
+  readonly label: string;
+  readonly title: string;
+  /** What will happen, and whether it can be undone. */
+  readonly children: string;
+  readonly onConfirm: () => Promise<unknown>;
+  readonly size?: "xs" | "sm";
+  /** Says which, where there are several on a page. */
+  readonly of?: string;
+}
+
+/** A button that asks before it does what cannot be undone. */
+export function ConfirmButton({
+  label,
+  title,
+  children,
+  onConfirm,
+  size = "sm",
+  of,
+}: Props) {
+  const [open, setOpen] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const close = () => {
+    setOpen(false);
+    setError(undefined);
+  };
+  const confirm = async () => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await onConfirm();
+      close();
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      <Button
+        size={size}
+        variant="outline"
+        color="red"
+        onClick={() => {
+          setOpen(true);
+        }}
+        {...(of !== undefined && { "aria-label": `${label} ${of}` })}
+      >
+        {label}
+      </Button>
+      <Dialog opened={open} onClose={close} title={title}>
+        <Text size="sm" mb="md">
+          {children}
+        </Text>
+        <ErrorNotice error={error} />
+        <Group justify="flex-end" mt="md">
+          <Button variant="default" onClick={close} data-autofocus>
+            Cancel
+          </Button>
+          <Button color="red" loading={busy} onClick={confirm}>
+            {label}
+          </Button>
+        </Group>
+      </Dialog>
+    </>
+  );
+}
+
+interface DialogProps {
+  readonly opened: boolean;
+  readonly onClose: () => void;
+  readonly title: string;
+  readonly children: React.ReactNode;
+  readonly size?: string;
+  /** Whether a click beside it or Escape closes it. */
+  readonly closable?: boolean;
+}
+
+/** A dialog. The page behind may scroll: locking it needs an inline style. */
+export function Dialog({ closable = true, children, ...props }: DialogProps) {
+  return (
+    <Modal
+      {...props}
+      centered
+      lockScroll={false}
+      closeOnClickOutside={closable}
+      closeOnEscape={closable}
+      withCloseButton={closable}
+      closeButtonProps={{ "aria-label": "Close" }}
+      transitionProps={{ duration: 0 }}
+    >
+      {children}
+    </Modal>
+  );
+}
