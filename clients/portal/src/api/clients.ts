@@ -24,14 +24,26 @@ export function makeClients(transport: Transport) {
   };
 }
 
-/** Tells when a call finds that the session has ended. */
+/** Tells when a call, or a stream while it runs, finds the session ended. */
 export function watchSession(onSignedOut: () => void): Interceptor {
+  const told = (error: unknown) => {
+    if (isSignedOut(error)) onSignedOut();
+    return error;
+  };
+  async function* watched<T>(messages: AsyncIterable<T>) {
+    try {
+      yield* messages;
+    } catch (error) {
+      throw told(error);
+    }
+  }
   return (next) => async (request) => {
     try {
-      return await next(request);
+      const response = await next(request);
+      if (!response.stream) return response;
+      return { ...response, message: watched(response.message) };
     } catch (error) {
-      if (isSignedOut(error)) onSignedOut();
-      throw error;
+      throw told(error);
     }
   };
 }

@@ -118,7 +118,9 @@ function ConnectionTable({
         {
           title: "Connection",
           cell: ({ name }) => (
-            <TextLink to={pathOf(name)}>{idOf(name)}</TextLink>
+            <span className={styles.id}>
+              <TextLink to={pathOf(name)}>{idOf(name)}</TextLink>
+            </span>
           ),
         },
         { title: "User", cell: ({ subject }) => subject },

@@ -8,6 +8,7 @@ import { eventWords } from "../lib/words";
 import type { Column } from "../ui/DataTable";
 import { DataTable } from "../ui/DataTable";
 import { HealthMark } from "../ui/HealthMark";
+import styles from "../ui/layout.module.css";
 import { TextLink } from "../ui/Links";
 
 function levelOf(type: EventType): Level {
@@ -65,7 +66,9 @@ const whose: readonly Column<Event>[] = [
   {
     title: "Connection",
     cell: ({ connection }) => (
-      <TextLink to={pathOf(connection)}>{idOf(connection)}</TextLink>
+      <span className={styles.id}>
+        <TextLink to={pathOf(connection)}>{idOf(connection)}</TextLink>
+      </span>
     ),
   },
   { title: "User", cell: ({ subject }) => subject },

@@ -45,10 +45,8 @@ export default function Overview({
             </>
           )}
         </Loaded>
-        <div className={styles.columns}>
-          <Refreshes />
-          <TokensServed />
-        </div>
+        <Refreshes />
+        <TokensServed />
         <ServerHealth />
       </Stack>
     </Page>
@@ -103,7 +101,9 @@ function Attention({ application, walked }: WalkedProps) {
               {
                 title: "Connection",
                 cell: ({ connection: { name } }) => (
-                  <TextLink to={pathOf(name)}>{idOf(name)}</TextLink>
+                  <span className={styles.id}>
+                    <TextLink to={pathOf(name)}>{idOf(name)}</TextLink>
+                  </span>
                 ),
               },
               { title: "User", cell: ({ connection }) => connection.subject },
@@ -131,7 +131,7 @@ function States({ application, walked }: WalkedProps) {
   const total = walked.items.length.toLocaleString("en");
   return (
     <Section title="Connections by state">
-      <ul className={styles.tiles}>
+      <ul className={styles.figures}>
         {connectionStates.map((state) => (
           <li key={state} className={styles.tile}>
             <Text size="xl" fw={700}>

@@ -10,10 +10,10 @@ interface Props {
   readonly minutes: readonly Minute[];
 }
 
-const width = 600;
-const height = 160;
-const foot = 22;
-const left = 34;
+const width = 800;
+const height = 180;
+const foot = 30;
+const left = 44;
 
 function failuresIn({ failed }: Minute): number {
   let count = 0;
@@ -36,7 +36,7 @@ export function BarChart({ title, minutes }: Props) {
   const step = (width - left) / minutes.length;
   const scale = (height - foot - 8) / top;
   const base = height - foot;
-  const every = Math.ceil(minutes.length / 6);
+  const every = Math.ceil(minutes.length / 3);
   return (
     <div>
       <svg

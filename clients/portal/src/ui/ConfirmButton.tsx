@@ -78,25 +78,43 @@ interface DialogProps {
   readonly onClose: () => void;
   readonly title: string;
   readonly children: React.ReactNode;
-  readonly size?: string;
   /** Whether a click beside it or Escape closes it. */
   readonly closable?: boolean;
 }
 
-/** A dialog. The page behind may scroll: locking it needs an inline style. */
-export function Dialog({ closable = true, children, ...props }: DialogProps) {
+/**
+ * A dialog. The page behind may scroll: locking it needs an inline style. Its
+ * parts are put together here, for the library's own title bar is a landmark.
+ */
+export function Dialog({
+  opened,
+  onClose,
+  title,
+  closable = true,
+  children,
+}: DialogProps) {
   return (
-    <Modal
-      {...props}
+    <Modal.Root
+      opened={opened}
+      onClose={onClose}
       centered
       lockScroll={false}
       closeOnClickOutside={closable}
       closeOnEscape={closable}
-      withCloseButton={closable}
-      closeButtonProps={{ "aria-label": "Close" }}
       transitionProps={{ duration: 0 }}
     >
-      {children}
-    </Modal>
+      <Modal.Overlay />
+      <Modal.Content>
+        <Modal.Body pt="md">
+          <Group justify="space-between" wrap="nowrap" mb="md">
+            <Modal.Title fw={650} fz="lg">
+              {title}
+            </Modal.Title>
+            {closable ? <Modal.CloseButton aria-label="Close" /> : null}
+          </Group>
+          {children}
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

@@ -36,7 +36,7 @@ export function DataTable<T>({ caption, columns, rows, keyOf }: Props<T>) {
           <Table.Tr key={keyOf(row)}>
             {columns.map(({ title, cell }) => (
               <Table.Td key={title} data-label={title}>
-                {cell(row)}
+                <div>{cell(row)}</div>
               </Table.Td>
             ))}
           </Table.Tr>
