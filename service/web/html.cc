@@ -66,7 +66,7 @@ a { color: var(--link); }
 .items li { margin: .25rem 0; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.75rem 0 0; }
 .action {
-  flex: 1 1 10rem; min-height: 2.75rem; padding: .6rem 1.25rem;
+  flex: 1 1 auto; min-width: 8rem; min-height: 2.75rem; padding: .6rem 1.25rem;
   border: 1px solid var(--control); border-radius: .5rem;
   color: var(--text); font-weight: 600; text-align: center;
   text-decoration: none;

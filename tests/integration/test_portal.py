@@ -8,11 +8,13 @@ import http.client
 import json
 import re
 import struct
+import subprocess
 import unittest
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from e2e.stack import SERVER
 from integration.harness import (
     APPLICATION,
     IntegrationStack,
@@ -269,6 +271,23 @@ class Off(PortalCase):
         self.assertEqual(page.status, 200)
         self.assertNotIn(b"portal", page.body)
         self.assertEqual(self.ask("GET", "/applications").status, 404)
+
+    def test_an_idle_timeout_out_of_bounds(self) -> None:
+        for value in ("59s", "12h1s", "-1m"):
+            done = subprocess.run(
+                [
+                    str(SERVER),
+                    f"--data_dir={self.stack.folder}/other",
+                    f"--portal_idle_timeout={value}",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--portal_idle_timeout", done.stderr)
+            self.assertIn("1m to 12h", done.stderr)
 
 
 @unittest.skipIf(missing(), missing())
