@@ -293,8 +293,6 @@ HttpResponse PortalSession::SignOut(const ServerRequest& request) const {
   }
   HttpResponse response = JsonResponse(204, "");
   response.headers.Add("Set-Cookie", cookie_.Clear());
-  // What the browser may have kept of the portal's data.
-  response.headers.Add("Clear-Site-Data", "\"cache\", \"storage\"");
   return response;
 }
 

@@ -6,6 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "service/base/status.h"
+#include "service/web/connect_page.h"
 #include "service/web/html.h"
 
 namespace valetkey::web {
@@ -68,6 +70,21 @@ Task<void> ServeCallback(Shared handlers, ServerRequest request,
           CallbackResponse(co_await handlers->callback(std::move(parameters)));
     }
   }
+  (co_await writer->Send(std::move(response))).IgnoreError();
+}
+
+Task<void> ServeConnect(Shared handlers, ServerRequest request,
+                        ResponseWriter* writer) {
+  const ConnectPath path = ReadConnectPath(request.path);
+  broker::ConsentOffer offer;
+  if (path.state.empty()) {
+    offer.status = MakeError(Reason::kAuthorizationStateInvalid,
+                             "the link is not complete");
+  } else {
+    offer = co_await handlers->connect(path.state);
+  }
+  HttpResponse response =
+      path.cancel ? CancelResponse(offer) : ConnectPage(offer, path.state);
   (co_await writer->Send(std::move(response))).IgnoreError();
 }
 
@@ -166,6 +183,13 @@ void AddWebRoutes(HttpServer& server, WebHandlers handlers) {
     server.Handle("/readyz", [shared](ServerRequest request,
                                       ResponseWriter& writer) {
       return IsRead(request) ? ServeReady(shared, &writer)
+                             : Reply(&writer, MethodNotAllowed("GET, HEAD"));
+    });
+  }
+  if (shared->connect) {
+    server.HandlePrefix(kConnectPrefix, [shared](ServerRequest request,
+                                                 ResponseWriter& writer) {
+      return IsRead(request) ? ServeConnect(shared, std::move(request), &writer)
                              : Reply(&writer, MethodNotAllowed("GET, HEAD"));
     });
   }

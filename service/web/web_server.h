@@ -2,6 +2,7 @@
 //
 //   /                 the portal; without one, what this is and where the rest
 //                     is
+//   /connect/{state}  what an application asks for, before a provider asks
 //   /oauth/callback   where providers send people back to (GET, form POST)
 //   /healthz          200 while the process runs
 //   /readyz           200 while it can serve, else 503 and why
@@ -19,6 +20,7 @@
 #include "absl/status/status.h"
 #include "service/async/task.h"
 #include "service/base/url.h"
+#include "service/broker/types.h"
 #include "service/net/http/http_server.h"
 #include "service/web/callback.h"
 
@@ -31,6 +33,8 @@ struct WebHandlers {
   // Finishes a consent. The parameters are as the provider sent them, at most
   // one `state`, `code`, `error` and `iss` each.
   std::function<Task<CallbackOutcome>(QueryParameters parameters)> callback;
+  // What is asked for by a state.
+  std::function<Task<broker::ConsentOffer>(std::string state)> connect;
   // Null functions take their route away.
   std::function<absl::Status()> health;
   std::function<Task<absl::Status>()> ready;

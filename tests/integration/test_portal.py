@@ -3,18 +3,23 @@ origins and revoked keys get, and what a scanner looks for."""
 
 from __future__ import annotations
 
+import html
 import http.client
 import json
+import re
 import struct
+import subprocess
 import unittest
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from e2e.stack import SERVER
 from integration.harness import (
     APPLICATION,
     IntegrationStack,
     Reply,
+    consent,
     missing,
     wait_for,
 )
@@ -266,6 +271,81 @@ class Off(PortalCase):
         self.assertEqual(page.status, 200)
         self.assertNotIn(b"portal", page.body)
         self.assertEqual(self.ask("GET", "/applications").status, 404)
+
+    def test_an_idle_timeout_out_of_bounds(self) -> None:
+        for value in ("59s", "12h1s", "-1m"):
+            done = subprocess.run(
+                [
+                    str(SERVER),
+                    f"--data_dir={self.stack.folder}/other",
+                    f"--portal_idle_timeout={value}",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--portal_idle_timeout", done.stderr)
+            self.assertIn("1m to 12h", done.stderr)
+
+
+@unittest.skipIf(missing(), missing())
+class ConnectPage(PortalCase):
+    def begin(self, **fields: Any) -> tuple[dict[str, Any], str]:
+        """AuthorizeResponse, and the path of its connect page."""
+        begun = self.stack.begin("ann", **fields)
+        self.assertTrue(
+            begun["connectUri"].startswith(f"{self.stack.http}/connect/")
+        )
+        return begun, urlsplit(begun["connectUri"]).path
+
+    def test_from_the_page_to_the_result(self) -> None:
+        begun, path = self.begin(scopes=["boards:read", "pins:write"])
+        page = self.ask("GET", path, origin=None)
+        self.assertEqual(page.status, 200)
+        text = page.body.decode()
+        for part in ("shop", "read board data", "create and manage pins"):
+            self.assertIn(part, text)
+        links = [html.unescape(x) for x in re.findall('href="([^"]*)"', text)]
+        self.assertEqual(links, [begun["authorizationUri"], path + "/cancel"])
+        result = self.stack.come_back(consent(links[0], "ann"))
+        self.assertEqual(result.status, 200)
+        self.assertIn(b"is connected", result.body)
+        over = self.ask("GET", path, origin=None)
+        self.assertEqual(over.status, 400)
+        self.assertIn(b"This link no longer works", over.body)
+
+    def test_cancel_uses_nothing_up(self) -> None:
+        begun, path = self.begin()
+        for _ in range(2):
+            page = self.ask("GET", f"{path}/cancel", origin=None)
+            self.assertEqual(page.status, 403)
+            self.assertIn(b"You did not connect", page.body)
+        self.assertEqual(self.ask("HEAD", path, origin=None).status, 200)
+        result = self.stack.come_back(
+            consent(begun["authorizationUri"], "ann")
+        )
+        self.assertEqual(result.status, 200)
+
+    def test_what_is_no_link(self) -> None:
+        for path in ("/connect/", "/connect/x", f"/connect/{'x' * 43}"):
+            page = self.ask("GET", path, origin=None)
+            self.assertEqual(page.status, 400, path)
+            self.assertIn(b"This link no longer works", page.body)
+        self.assertEqual(self.ask("POST", "/connect/x", {}).status, 405)
+
+    def test_names_full_of_markup_are_text(self) -> None:
+        hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+        self.stack.checked(
+            *("applications", "update", "shop", "--display-name", hostile),
+            key=self.stack.admin_key,
+        )
+        _, path = self.begin()
+        text = self.ask("GET", path, origin=None).body.decode()
+        self.assertNotIn("<script", text)
+        self.assertNotIn("<img", text)
+        self.assertIn("&lt;script&gt;alert(1)", text)
 
 
 if __name__ == "__main__":

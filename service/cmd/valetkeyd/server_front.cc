@@ -86,6 +86,9 @@ void Server::Parts::AddRoutes(const ServerOptions& options) {
   handlers.callback = [this](QueryParameters parameters) {
     return FinishCallback(std::move(parameters));
   };
+  handlers.connect = [this](std::string state) {
+    return broker->DescribeConsent(std::move(state));
+  };
   handlers.health = [] { return absl::OkStatus(); };
   handlers.ready = [this] { return CheckReady(); };
   handlers.metrics = [this] { return metrics.Export(); };
