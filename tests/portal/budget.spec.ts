@@ -54,6 +54,9 @@ test("it goes by keyboard alone", async ({ page }) => {
   await page.keyboard.insertText(stack.adminKey);
   await page.keyboard.press("Enter");
   await expect(page.getByRole("button", { name: "Sign out" })).toBeVisible();
+  await expect(
+    page.getByRole("button", { name: "Create application" }),
+  ).toBeVisible();
   await page.keyboard.press("Tab");
   const skip = page.getByRole("link", { name: "Skip to the page" });
   await expect(skip).toBeFocused();

@@ -166,11 +166,14 @@ test("a refresh is seen as it happens", async () => {
   expect(page.url()).toBe(address);
 });
 
-test("a re-authorize link is made", async () => {
+test("a re-authorize link leads to the page that tells who asks", async () => {
   await page.getByRole("button", { name: "Make a re-authorize link" }).click();
-  await expect(
-    page.getByRole("group", { name: "Re-authorize link" }),
-  ).toContainText("state=");
+  const link = page.getByRole("group", { name: "Re-authorize link" });
+  await expect(link).toContainText(`${stack.http}/connect/`);
+  const other = await context.newPage();
+  await other.goto(await link.innerText());
+  await expect(other.getByText("My Shop").first()).toBeVisible();
+  await other.close();
 });
 
 test("revoking tells what became of each token", async () => {

@@ -83,12 +83,12 @@ export function Reauthorize({ connection: { name, provider } }: Props) {
           <CopyField
             label="Re-authorize link"
             description="For this person alone: whoever opens it connects their account here."
-            value={link.authorizationUri}
+            value={link.connectUri || link.authorizationUri}
           />
           <Text size="sm">
             It works once, and expires{" "}
             <Time time={link.expireTime} none="never" />.{" "}
-            <ExternalLink href={link.authorizationUri}>
+            <ExternalLink href={link.connectUri || link.authorizationUri}>
               Open it here
             </ExternalLink>
           </Text>
