@@ -145,6 +145,10 @@ Task<CallbackResult> Broker::FinishCallback(oauth::Callback callback,
   return impl_->FinishCallback(std::move(callback), std::move(query));
 }
 
+Task<ConsentOffer> Broker::DescribeConsent(std::string state) {
+  return impl_->DescribeConsent(std::move(state));
+}
+
 Task<absl::StatusOr<RevokeResult>> Broker::Revoke(std::string name) {
   Reactor& reactor = impl_->d.reactors.For(name);
   co_return co_await impl_->On(

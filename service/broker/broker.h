@@ -128,6 +128,8 @@ class Broker {
   // is.
   Task<CallbackResult> FinishCallback(oauth::Callback callback,
                                       QueryParameters query);
+  // What the person who has this state is about to be asked. Changes nothing.
+  Task<ConsentOffer> DescribeConsent(std::string state);
   Task<absl::StatusOr<RevokeResult>> Revoke(std::string name);
 
   // The redirect URI of a provider that configures none.

@@ -1,7 +1,6 @@
 // The redirect that comes to ValetKey's own callback: whose it is, the
 // exchange, and where the browser goes from there.
 
-#include <algorithm>
 #include <utility>
 
 #include "service/base/crypto.h"
@@ -27,21 +26,14 @@ Task<CallbackResult> Broker::Impl::FinishCallback(oauth::Callback callback,
     co_return result;
   }
   const store::Authorization& authorization = **found;
-  auto application = co_await d.store.GetApplication(authorization.application);
-  if (application.ok() && *application) {
-    result.application_display_name = (*application)->display_name;
-    // Registered still: an operator may have taken it away meanwhile.
-    const auto& uris = (*application)->return_uris;
-    if (std::find(uris.begin(), uris.end(), authorization.return_uri) !=
-        uris.end()) {
-      result.return_uri = authorization.return_uri;
-    }
-  }
-  auto provider = co_await providers.Get(authorization.provider);
+  ConsentParties parties = co_await PartiesOf(authorization);
+  result.application_display_name = std::move(parties.application_display_name);
+  result.return_uri = std::move(parties.return_uri);
   ExchangeParameters parameters;
-  if (provider.ok()) {
-    result.provider_display_name = (*provider)->definition->display_name();
-    callback = oauth::ReadCallback((*provider)->definition.get(), query);
+  if (parties.provider.ok()) {
+    const oauth::Definition& definition = *(*parties.provider)->definition;
+    result.provider_display_name = definition.display_name();
+    callback = oauth::ReadCallback(&definition, query);
   }
   parameters.state = callback.state;
   parameters.code = callback.code;

@@ -108,27 +108,18 @@ Task<absl::StatusOr<AuthorizeResult>> Broker::Impl::Authorize(
     authorization.scopes.assign(defaults.begin(), defaults.end());
   }
 
-  oauth::AuthorizationParameters request;
-  request.redirect_uri = authorization.redirect_uri;
-  request.state = state;
-  request.scopes = authorization.scopes;
-  request.extra = parameters.extra_parameters;
+  authorization.extra_parameters = parameters.extra_parameters;
+
+  SecretString verifier;
   if (provider->UsesPkce()) {
-    const SecretString verifier = oauth::NewVerifier(d.random);
-    request.code_challenge = oauth::ChallengeS256(verifier);
+    verifier = oauth::NewVerifier(d.random);
     authorization.verifier_sealed =
         d.sealer.Seal(verifier, VerifierAssociatedData(authorization.name));
   }
   AuthorizeResult result;
   VK_CO_ASSIGN_OR_RETURN(
       result.authorization_uri,
-      oauth::AuthorizationUri(*provider->definition,
-                              provider->ClientFor(parameters.inputs, {}),
-                              request));
-
-  if (options.browser_uri) {
-    result.authorization_uri = options.browser_uri(result.authorization_uri);
-  }
+      AuthorizationUriOf(*provider, authorization, state, verifier));
 
   store::RowKeys keys;
   keys.authorization = authorization.name;
@@ -145,7 +136,27 @@ Task<absl::StatusOr<AuthorizeResult>> Broker::Impl::Authorize(
   result.state = state;
   result.expire_time = rows->authorization->expire_time;
   result.connection = authorization.connection;
+  result.connect_uri = absl::StrCat(options.public_url, "/connect/", state);
   co_return result;
+}
+
+absl::StatusOr<std::string> Broker::Impl::AuthorizationUriOf(
+    const ProviderContext& provider, const store::Authorization& authorization,
+    const std::string& state, const SecretString& verifier) const {
+  oauth::AuthorizationParameters request;
+  request.redirect_uri = authorization.redirect_uri;
+  request.state = state;
+  request.scopes = authorization.scopes;
+  request.extra = authorization.extra_parameters;
+  if (!verifier.empty()) {
+    request.code_challenge = oauth::ChallengeS256(verifier);
+  }
+  VK_ASSIGN_OR_RETURN(
+      std::string uri,
+      oauth::AuthorizationUri(*provider.definition,
+                              provider.ClientFor(authorization.inputs, {}),
+                              request));
+  return options.browser_uri ? options.browser_uri(uri) : uri;
 }
 
 }  // namespace valetkey::broker

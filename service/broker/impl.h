@@ -192,10 +192,23 @@ struct Broker::Impl {
   Task<ClientStanding> FindStanding(
       std::shared_ptr<const ProviderContext> provider, absl::Time since);
 
-  // --- consent.cc, exchange.cc, account.cc, callback.cc ---
+  // --- consent.cc, offer.cc, exchange.cc, account.cc, callback.cc ---
 
   Task<absl::StatusOr<AuthorizeResult>> Authorize(
       AuthorizeParameters parameters);
+  // The verifier is "" without PKCE.
+  absl::StatusOr<std::string> AuthorizationUriOf(
+      const ProviderContext& provider,
+      const store::Authorization& authorization, const std::string& state,
+      const SecretString& verifier) const;
+  // Names for people, and the return URI if it is registered still.
+  struct ConsentParties {
+    std::string application_display_name;
+    std::string return_uri;
+    absl::StatusOr<std::shared_ptr<const ProviderContext>> provider;
+  };
+  Task<ConsentParties> PartiesOf(store::Authorization authorization);
+  Task<ConsentOffer> DescribeConsent(std::string state);
   Task<absl::StatusOr<ExchangeResult>> Exchange(std::string application,
                                                 ExchangeParameters parameters);
   Task<absl::StatusOr<ExchangeResult>> ExchangeHere(

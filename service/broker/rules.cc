@@ -152,6 +152,7 @@ absl::Status Connect(const NewTokens& tokens,
   rows.connection = std::move(connection);
   consent.status = store::AuthorizationStatus::kDone;
   consent.verifier_sealed.clear();
+  consent.extra_parameters.clear();
   return absl::OkStatus();
 }
 

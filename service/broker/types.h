@@ -56,6 +56,26 @@ struct AuthorizeResult {
   std::string state;
   absl::Time expire_time;
   std::string connection;
+  std::string connect_uri;
+};
+
+// What a person is about to be asked by the provider, for a page that tells
+// them first. Set as far as it could be found out.
+struct ConsentOffer {
+  // AUTHORIZATION_STATE_INVALID if nobody can consent by that state any more.
+  absl::Status status;
+  std::string authorization_uri;
+  // The application's own redirect URI with a refusal (RFC 6749 section
+  // 4.1.2.1); "" if our callback is where the provider sends people to.
+  std::string refusal_uri;
+  std::string return_uri;  // as in CallbackResult
+  std::string application_display_name;
+  std::string provider_display_name;
+  struct Scope {
+    std::string name;
+    std::string description;  // "" if the definition has none
+  };
+  std::vector<Scope> scopes;
 };
 
 // What came back in the redirect.

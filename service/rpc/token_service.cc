@@ -122,6 +122,7 @@ Task<absl::StatusOr<v1::AuthorizeResponse>> TokenService::Authorize(
   response.set_state(result.state);
   FillTime(result.expire_time, response.mutable_expire_time());
   response.set_connection(result.connection);
+  response.set_connect_uri(result.connect_uri);
   co_return response;
 }
 

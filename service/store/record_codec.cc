@@ -250,6 +250,7 @@ void Encode(const Authorization& record, std::string* blob) {
   message.set_failure_reason(record.failure_reason);
   message.set_failure_message(record.failure_message);
   message.set_create_time(EncodeTime(record.create_time));
+  PutPairs(record.extra_parameters, message.mutable_extra_parameters());
   *blob = message.SerializeAsString();
 }
 
@@ -268,6 +269,7 @@ bool Decode(absl::string_view blob, Authorization* record) {
   record->failure_reason = std::move(*message.mutable_failure_reason());
   record->failure_message = std::move(*message.mutable_failure_message());
   record->create_time = DecodeTime(message.create_time());
+  record->extra_parameters = TakePairs(message.mutable_extra_parameters());
   return true;
 }
 

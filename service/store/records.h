@@ -97,6 +97,7 @@ struct Authorization {
   std::vector<std::string> scopes;  // asked for
   std::map<std::string, std::string> inputs;
   std::string return_uri;
+  std::map<std::string, std::string> extra_parameters;  // of the URI
   std::string redirect_uri;     // sent, and to be repeated with the code
   std::string verifier_sealed;  // "" without PKCE
   AuthorizationStatus status = AuthorizationStatus::kPending;

@@ -127,6 +127,7 @@ TEST_P(StoreContract, KeepsEveryFieldOfTheOthers) {
   authorization.labels = {{"a", "b"}};
   authorization.scopes = {"x"};
   authorization.inputs = {{"i", "j"}};
+  authorization.extra_parameters = {{"login_hint", "ann@example.com"}};
   authorization.return_uri = "https://r/";
   authorization.redirect_uri = "https://c/";
   authorization.verifier_sealed = "\x01sealed";

@@ -2,6 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "service/base/crypto.h"
 #include "service/net/http/http_server.h"
 
@@ -13,7 +14,7 @@ constexpr char kStyle[] = R"css(
 :root {
   color-scheme: light dark;
   --ground: #f3f4f6; --card: #ffffff; --line: #e0e3e8;
-  --text: #1b1f24; --quiet: #59616b; --link: #0b5cad;
+  --text: #1b1f24; --quiet: #59616b; --link: #0b5cad; --control: #7b8490;
   --good: #17803d; --good-ground: #e3f4e8;
   --bad: #b3261e; --bad-ground: #fbe9e7;
   --neutral: #4a5560; --neutral-ground: #e9ecf0;
@@ -21,7 +22,7 @@ constexpr char kStyle[] = R"css(
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #12151a; --card: #1c2027; --line: #313843;
-    --text: #e8eaed; --quiet: #a3acb8; --link: #7fb7f5;
+    --text: #e8eaed; --quiet: #a3acb8; --link: #7fb7f5; --control: #76808d;
     --good: #6fd08c; --good-ground: #183424;
     --bad: #ff9b92; --bad-ground: #40201d;
     --neutral: #b6c0cc; --neutral-ground: #2a313b;
@@ -61,6 +62,21 @@ a { color: var(--link); }
   margin: 1.75rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line);
   color: var(--quiet); font-size: .875rem;
 }
+.items { margin: 0 0 1rem; padding-left: 1.25rem; }
+.items li { margin: .25rem 0; }
+.actions { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.75rem 0 0; }
+.action {
+  flex: 1 1 auto; min-width: 8rem; min-height: 2.75rem; padding: .6rem 1.25rem;
+  border: 1px solid var(--control); border-radius: .5rem;
+  color: var(--text); font-weight: 600; text-align: center;
+  text-decoration: none;
+}
+.action:hover { background: var(--neutral-ground); }
+.action.main {
+  background: var(--link); border-color: var(--link); color: var(--card);
+}
+.action.main:hover { text-decoration: underline; }
+a:focus-visible { outline: 3px solid var(--link); outline-offset: 3px; }
 code { font-family: ui-monospace, Menlo, Consolas, monospace; }
 footer { color: var(--quiet); font-size: .875rem; }
 @media (max-width: 30rem) {
@@ -143,6 +159,11 @@ std::string NameHtml(absl::string_view name) {
   return absl::StrCat("<bdi>", EscapeHtml(name), "</bdi>");
 }
 
+std::string Action(absl::string_view href, absl::string_view label, bool main) {
+  return absl::StrCat("<a class=\"action", main ? " main" : "", "\" href=\"",
+                      EscapeHtml(href), "\">", label, "</a>");
+}
+
 HttpResponse RenderPage(const Page& page) {
   HttpResponse response;
   response.status = page.status;
@@ -160,6 +181,17 @@ HttpResponse RenderPage(const Page& page) {
       page.heading, "</h1>\n");
   for (const std::string& paragraph : page.paragraphs) {
     absl::StrAppend(&html, "<p>", paragraph, "</p>\n");
+  }
+  if (!page.items.empty()) {
+    absl::StrAppend(&html,
+                    Items("<ul class=\"items\">\n", page.items, "</ul>\n"));
+  }
+  for (const std::string& note : page.notes) {
+    absl::StrAppend(&html, "<p>", note, "</p>\n");
+  }
+  if (!page.actions.empty()) {
+    absl::StrAppend(&html, "<div class=\"actions\">\n",
+                    absl::StrJoin(page.actions, "\n"), "\n</div>\n");
   }
   if (page.steps.size() == 1) {
     absl::StrAppend(&html, "<h2>What to do now</h2>\n<p>", page.steps[0],

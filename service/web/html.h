@@ -19,6 +19,10 @@ std::string EscapeHtml(absl::string_view text);
 // the text around it.
 std::string NameHtml(absl::string_view name);
 
+// A link that looks like a button; main: the one that most will take. `label`
+// is HTML. No script and no form is needed to follow it.
+std::string Action(absl::string_view href, absl::string_view label, bool main);
+
 enum class Mood { kNone, kGood, kNeutral, kBad };
 
 struct Page {
@@ -27,6 +31,9 @@ struct Page {
   std::string title;                    // plain text, of the window
   std::string heading;                  // HTML, as are those below
   std::vector<std::string> paragraphs;  // what happened
+  std::vector<std::string> items;       // a list that the last one begins
+  std::vector<std::string> notes;       // paragraphs after it
+  std::vector<std::string> actions;     // Action()s, the main one first
   std::vector<std::string> steps;       // what to do now, in order
   std::vector<std::string> links;       // whole list items
   std::string reference_label = "Reference";

@@ -6,6 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "service/base/status.h"
+#include "service/web/connect_page.h"
 #include "service/web/html.h"
 
 namespace valetkey::web {
@@ -71,6 +73,21 @@ Task<void> ServeCallback(Shared handlers, ServerRequest request,
   (co_await writer->Send(std::move(response))).IgnoreError();
 }
 
+Task<void> ServeConnect(Shared handlers, ServerRequest request,
+                        ResponseWriter* writer) {
+  const ConnectPath path = ReadConnectPath(request.path);
+  broker::ConsentOffer offer;
+  if (path.state.empty()) {
+    offer.status = MakeError(Reason::kAuthorizationStateInvalid,
+                             "the link is not complete");
+  } else {
+    offer = co_await handlers->connect(path.state);
+  }
+  HttpResponse response =
+      path.cancel ? CancelResponse(offer) : ConnectPage(offer, path.state);
+  (co_await writer->Send(std::move(response))).IgnoreError();
+}
+
 Task<void> ServeReady(Shared handlers, ResponseWriter* writer) {
   const absl::Status status = co_await handlers->ready();
   HttpResponse response =
@@ -112,6 +129,12 @@ HttpResponse IndexPage(const WebHandlers& handlers) {
       "applications they were given to.",
       "If you came here to connect an account: go back to the application and "
       "start from there."};
+  if (handlers.portal_missing) {
+    page.paragraphs.push_back(
+        "The developer portal is not part of this build, for it was made "
+        "without Node.js. To have it, run <code>clients/portal/run "
+        "build</code> and build the server again.");
+  }
   if (handlers.health) {
     page.links.push_back(LinkItem("/healthz", "whether it runs"));
   }
@@ -146,13 +169,27 @@ void AddWebRoutes(HttpServer& server, WebHandlers handlers) {
                                             : MethodNotAllowed("GET, HEAD"));
     });
   };
-  add("/", &IndexPage);
+  if (shared->portal) {
+    server.HandlePrefix(
+        "/", [shared](ServerRequest request, ResponseWriter& writer) {
+          return Reply(&writer, shared->portal(request));
+        });
+  } else {
+    add("/", &IndexPage);
+  }
   if (shared->health) add("/healthz", &Health);
   if (shared->metrics) add("/metrics", &Metrics);
   if (shared->ready) {
     server.Handle("/readyz", [shared](ServerRequest request,
                                       ResponseWriter& writer) {
       return IsRead(request) ? ServeReady(shared, &writer)
+                             : Reply(&writer, MethodNotAllowed("GET, HEAD"));
+    });
+  }
+  if (shared->connect) {
+    server.HandlePrefix(kConnectPrefix, [shared](ServerRequest request,
+                                                 ResponseWriter& writer) {
+      return IsRead(request) ? ServeConnect(shared, std::move(request), &writer)
                              : Reply(&writer, MethodNotAllowed("GET, HEAD"));
     });
   }

@@ -1,6 +1,8 @@
 // The routes for browsers and for those who watch over the service:
 //
-//   /                 what this is, and where the rest is
+//   /                 the portal; without one, what this is and where the rest
+//                     is
+//   /connect/{state}  what an application asks for, before a provider asks
 //   /oauth/callback   where providers send people back to (GET, form POST)
 //   /healthz          200 while the process runs
 //   /readyz           200 while it can serve, else 503 and why
@@ -18,6 +20,7 @@
 #include "absl/status/status.h"
 #include "service/async/task.h"
 #include "service/base/url.h"
+#include "service/broker/types.h"
 #include "service/net/http/http_server.h"
 #include "service/web/callback.h"
 
@@ -30,10 +33,17 @@ struct WebHandlers {
   // Finishes a consent. The parameters are as the provider sent them, at most
   // one `state`, `code`, `error` and `iss` each.
   std::function<Task<CallbackOutcome>(QueryParameters parameters)> callback;
+  // What is asked for by a state.
+  std::function<Task<broker::ConsentOffer>(std::string state)> connect;
   // Null functions take their route away.
   std::function<absl::Status()> health;
   std::function<Task<absl::Status>()> ready;
   std::function<std::string()> metrics;
+  // Answers whatever no other route does; null: "/" is the index page, and
+  // the rest is not found.
+  std::function<HttpResponse(const ServerRequest& request)> portal;
+  // Shown on the index page: that there should be a portal and is none.
+  bool portal_missing = false;
   // Shown on the index page; "" leaves the link out.
   std::string documentation_url;
   std::string version;

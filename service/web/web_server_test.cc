@@ -46,6 +46,7 @@ class WebServerTest : public ::testing::Test {
     if (server_ == nullptr) {
       HttpServerOptions options;
       options.error_page = &WebErrorPage;
+      options.headers.Add("X-Everywhere", "yes");
       server_ = std::make_unique<HttpServer>(pool_, options);
       AddWebRoutes(*server_, handlers_);
       const absl::Status status = server_->Start();
@@ -174,6 +175,15 @@ TEST_F(WebServerTest, HealthAndReadiness) {
   EXPECT_TRUE(absl::StrContains(post, "\r\nAllow: GET, HEAD\r\n"));
 }
 
+TEST_F(WebServerTest, HeadersOfTheOriginAreOnEveryAnswer) {
+  for (const char* path : {"/", "/healthz", "/oauth/callback", "/none"}) {
+    EXPECT_TRUE(
+        absl::StrContains(Ask("GET", path), "\r\nX-Everywhere: yes\r\n"))
+        << path;
+  }
+  EXPECT_TRUE(absl::StrContains(Ask("GET", "*x"), "X-Everywhere"));
+}
+
 TEST_F(WebServerTest, MetricsAndIndex) {
   const std::string metrics = Ask("GET", "/metrics");
   EXPECT_TRUE(absl::StrContains(
@@ -186,6 +196,22 @@ TEST_F(WebServerTest, MetricsAndIndex) {
     EXPECT_TRUE(absl::StrContains(index, part)) << part;
   }
   EXPECT_TRUE(HasStatus(Ask("GET", "/favicon.ico"), 404));
+}
+
+TEST_F(WebServerTest, ThePortalIsWhateverElseThereIs) {
+  handlers_.portal = [](const ServerRequest& request) {
+    return PlainResponse(200, "portal " + request.path);
+  };
+  EXPECT_TRUE(absl::EndsWith(Ask("GET", "/"), "\r\n\r\nportal /"));
+  EXPECT_TRUE(absl::EndsWith(Ask("GET", "/a/b?c"), "\r\n\r\nportal /a/b"));
+  EXPECT_TRUE(absl::EndsWith(Ask("GET", "/healthz"), "\r\n\r\nok\n"));
+}
+
+TEST_F(WebServerTest, AMissingPortalIsSaid) {
+  EXPECT_FALSE(absl::StrContains(Ask("GET", "/"), "portal"));
+  server_.reset();
+  handlers_.portal_missing = true;
+  EXPECT_TRUE(absl::StrContains(Ask("GET", "/"), "clients/portal/run"));
 }
 
 TEST_F(WebServerTest, RoutesWithoutAFunctionAreNotThere) {

@@ -3,6 +3,7 @@ the caller policy of a real server."""
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 import unittest
@@ -325,6 +326,22 @@ class Certificates(unittest.TestCase):
                 self.missing_connection(stack, client),
                 ("CALLER_DENIED", "CALLER_DENIED"),
             )
+
+    def test_the_portal_needs_one_too_where_calls_do(self) -> None:
+        stack = self.start("require")
+        for client, status in ((None, 401), (self.other, 204)):
+            with Caller(stack.http, None, stack.context(client)) as caller:
+                connection = caller.connection()
+                connection.request(
+                    "POST",
+                    "/portal/session",
+                    json.dumps({"api_key": stack.admin_key}),
+                    {"content-type": "application/json", "origin": stack.http},
+                )
+                response = connection.getresponse()
+                response.read()
+                connection.close()
+                self.assertEqual(response.status, status)
 
     def test_a_certificate_is_asked_for_but_not_insisted_on(self) -> None:
         stack = self.start("request")

@@ -39,6 +39,8 @@ struct ServerOptions {
   bool tls_client_required = false;
   std::string caller_policy;  // a file; "": callers have API keys
   bool insecure_plaintext = false;
+  bool portal = true;
+  absl::Duration portal_idle_timeout = absl::Minutes(30);
   CurlOptions curl;
   int reactors = 2;
   std::size_t memory_entries = 1'000'000;

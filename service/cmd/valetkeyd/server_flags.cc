@@ -75,6 +75,11 @@ ABSL_FLAG(std::string, caller_policy, "",
           "File that lets callers in by a JWT or a client certificate, beside "
           "those with an API key (docs/callers.md); read again when it "
           "changes.");
+ABSL_FLAG(bool, portal, true,
+          "Serve the developer portal on the HTTP port, and take its sessions "
+          "for calls there (docs/portal.md).");
+ABSL_FLAG(absl::Duration, portal_idle_timeout, absl::Minutes(30),
+          "After how long without use a person is signed out of the portal.");
 ABSL_FLAG(bool, insecure_plaintext, false,
           "Serve without TLS on addresses that other machines can reach.");
 ABSL_FLAG(std::vector<std::string>, origin_override, {},
@@ -193,6 +198,12 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
       !options.tls_client_ca.empty() && client_auth == "require";
   options.caller_policy = absl::GetFlag(FLAGS_caller_policy);
   options.insecure_plaintext = absl::GetFlag(FLAGS_insecure_plaintext);
+  options.portal = absl::GetFlag(FLAGS_portal);
+  options.portal_idle_timeout = absl::GetFlag(FLAGS_portal_idle_timeout);
+  if (options.portal_idle_timeout < absl::Minutes(1) ||
+      options.portal_idle_timeout > absl::Hours(12)) {
+    return BadFlag("portal_idle_timeout", "1m to 12h");
+  }
   auto overrides = OriginOverridesOf("origin_override",
                                      absl::GetFlag(FLAGS_origin_override));
   if (!overrides.ok()) return overrides.status();

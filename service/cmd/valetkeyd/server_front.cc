@@ -5,9 +5,22 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/listen_address.h"
 #include "service/base/status.h"
+#include "service/base/url.h"
 #include "service/cmd/valetkeyd/server_parts.h"
 
 namespace valetkey {
+namespace {
+
+void AddOriginHeaders(const ServerOptions& options, HttpHeaders& headers) {
+  const absl::StatusOr<Url> url = ParseUrl(options.public_url);
+  // Browsers remember this for the host and all of its ports: on loopback it
+  // would break whatever else is there.
+  if (url.ok() && url->scheme == "https" && !url->IsLoopback()) {
+    headers.Add("Strict-Transport-Security", "max-age=31536000");
+  }
+}
+
+}  // namespace
 
 absl::Status Server::Parts::Listen(const ServerOptions& options) {
   const bool tls = !options.tls_certificate.empty();
@@ -49,6 +62,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
                                                ? ClientCertificates::kIgnored
                                                : ClientCertificates::kOptional;
     http_options.error_page = &web::WebErrorPage;
+    AddOriginHeaders(options, http_options.headers);
     http = std::make_unique<HttpServer>(reactors, http_options);
     AddRoutes(options);
     VK_RETURN_IF_ERROR(http->Start());
@@ -72,10 +86,14 @@ void Server::Parts::AddRoutes(const ServerOptions& options) {
   handlers.callback = [this](QueryParameters parameters) {
     return FinishCallback(std::move(parameters));
   };
+  handlers.connect = [this](std::string state) {
+    return broker->DescribeConsent(std::move(state));
+  };
   handlers.health = [] { return absl::OkStatus(); };
   handlers.ready = [this] { return CheckReady(); };
   handlers.metrics = [this] { return metrics.Export(); };
   handlers.version = VALETKEY_VERSION;
+  if (options.portal) AddPortal(options, handlers);
   web::AddWebRoutes(*http, std::move(handlers));
   const bool demand = options.tls_client_required;
   http->HandlePrefix("/valetkey.v1.", [this, demand](ServerRequest request,
@@ -99,7 +117,11 @@ Task<void> Server::Parts::RefuseStranger(ResponseWriter& writer) {
 }
 
 Task<void> Server::Parts::Serve(ServerRequest request, ResponseWriter& writer) {
-  co_await rpc->connect().Serve(std::move(request), writer);
+  if (portal_session) {
+    co_await portal_session->Call(std::move(request), writer);
+  } else {
+    co_await rpc->connect().Serve(std::move(request), writer);
+  }
 }
 
 Task<web::CallbackOutcome> Server::Parts::FinishCallback(

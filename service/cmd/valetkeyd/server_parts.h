@@ -2,6 +2,7 @@
 //
 //   server.cc        opens them, starts, stops, and what they tell each other
 //   server_front.cc  what listens: gRPC, HTTP
+//   server_portal.cc the portal's routes
 //   server_status.cc what it tells of itself
 
 #ifndef VALETKEY_CMD_VALETKEYD_SERVER_PARTS_H_
@@ -34,6 +35,7 @@
 #include "service/net/redis/redis_client_pool.h"
 #include "service/rpc/rpc_server.h"
 #include "service/store/store.h"
+#include "service/web/portal_session.h"
 #include "service/web/web_server.h"
 
 namespace valetkey {
@@ -53,6 +55,7 @@ struct Server::Parts {
   absl::Status Bootstrap(const ServerOptions& options);
   absl::Status Listen(const ServerOptions& options);
   void AddRoutes(const ServerOptions& options);
+  void AddPortal(const ServerOptions& options, web::WebHandlers& handlers);
   void OnCommitted(const std::vector<store::Event>& events);
   void OnInvalidation(const cache::Invalidation& invalidation);
   Task<web::CallbackOutcome> FinishCallback(QueryParameters parameters);
@@ -62,6 +65,8 @@ struct Server::Parts {
   Task<void> TellStatus();
   void AddMetrics();
   Task<void> Serve(ServerRequest request, ResponseWriter& writer);
+  Task<absl::StatusOr<std::shared_ptr<const broker::Caller>>> WhoseKey(
+      std::string authorization);
   Task<void> RefuseStranger(ResponseWriter& writer);
   void Stop(const ServerOptions& options);
 
@@ -90,6 +95,7 @@ struct Server::Parts {
   std::unique_ptr<callers::PolicyKeeper> policy;  // null: API keys alone
   std::unique_ptr<callers::WorkloadAuthenticator> workloads;
   std::unique_ptr<rpc::RpcServer> rpc;
+  std::unique_ptr<web::PortalSession> portal_session;  // null: no portal
   std::unique_ptr<HttpServer> http;
   TaskScope loops;
   std::string store_name;  // for people

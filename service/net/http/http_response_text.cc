@@ -71,13 +71,16 @@ absl::string_view HttpStatusText(int status) {
   }
 }
 
-void AddSecurityHeaders(HttpHeaders& headers) {
+void AddSecurityHeaders(HttpHeaders& headers, absl::string_view cache_control) {
   headers.Add("X-Content-Type-Options", "nosniff");
   headers.Add("X-Frame-Options", "DENY");
   headers.Add("Referrer-Policy", "no-referrer");
-  headers.Add("Cache-Control", "no-store");
+  headers.Add("Cache-Control", cache_control);
   headers.Add("Cross-Origin-Opener-Policy", "same-origin");
   headers.Add("Cross-Origin-Resource-Policy", "same-origin");
+  headers.Add("Permissions-Policy",
+              "accelerometer=(), camera=(), geolocation=(), gyroscope=(), "
+              "magnetometer=(), microphone=(), payment=(), usb=()");
 }
 
 HttpResponse PlainResponse(int status, absl::string_view text) {

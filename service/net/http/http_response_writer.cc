@@ -37,9 +37,11 @@ std::string HttpResponseWriter::Header(int status,
       absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(),
                        absl::UTCTimeZone()),
       "\r\n");
-  for (const auto& [name, value] : headers.fields()) {
-    if (IsOurs(name) || !IsClean(name) || !IsClean(value)) continue;
-    absl::StrAppend(&text, name, ": ", value, "\r\n");
+  for (const HttpHeaders* list : {&headers, &connection_.options_.headers}) {
+    for (const auto& [name, value] : list->fields()) {
+      if (IsOurs(name) || !IsClean(name) || !IsClean(value)) continue;
+      absl::StrAppend(&text, name, ": ", value, "\r\n");
+    }
   }
   if (!connection_.keep_alive_) {
     absl::StrAppend(&text, "Connection: close\r\n");

@@ -138,6 +138,9 @@ struct HttpServerOptions {
   absl::Duration idle_timeout = absl::Seconds(75);   // between requests
   absl::Duration write_timeout = absl::Seconds(30);  // of one write
 
+  // Added to every answer: what is so for the whole origin.
+  HttpHeaders headers;
+
   // What to say where no handler is asked: 400, 404, 408, 413, 414, 431, 500.
   // `path` is "" where it could not be read. Null: plain text.
   std::function<HttpResponse(int status, const std::string& path)> error_page;
@@ -183,8 +186,10 @@ class HttpServer {
 };
 
 // Adds the headers that belong on every page for a browser: no sniffing, no
-// framing, no referrer (URLs of callbacks hold codes), no caching.
-void AddSecurityHeaders(HttpHeaders& headers);
+// framing, no referrer (URLs of callbacks hold codes), none of the device's
+// sensors, and no caching if nothing else is said.
+void AddSecurityHeaders(HttpHeaders& headers,
+                        absl::string_view cache_control = "no-store");
 
 // A small answer in plain text.
 HttpResponse PlainResponse(int status, absl::string_view text);

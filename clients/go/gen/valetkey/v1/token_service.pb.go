@@ -359,7 +359,12 @@ type AuthorizeResponse struct {
 	// After this moment the state is refused.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The connection that a completed consent will make or renew.
-	Connection    string `protobuf:"bytes,4,opt,name=connection,proto3" json:"connection,omitempty"`
+	Connection string `protobuf:"bytes,4,opt,name=connection,proto3" json:"connection,omitempty"`
+	// ValetKey's own page before the provider's: it tells the person, in plain
+	// words, which application asks and what it will be able to do, and lets
+	// them go on or cancel. Open it in place of `authorization_uri` if the
+	// application has no such page of its own. Works as long as the state does.
+	ConnectUri    string `protobuf:"bytes,5,opt,name=connect_uri,json=connectUri,proto3" json:"connect_uri,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -418,6 +423,13 @@ func (x *AuthorizeResponse) GetExpireTime() *timestamppb.Timestamp {
 func (x *AuthorizeResponse) GetConnection() string {
 	if x != nil {
 		return x.Connection
+	}
+	return ""
+}
+
+func (x *AuthorizeResponse) GetConnectUri() string {
+	if x != nil {
+		return x.ConnectUri
 	}
 	return ""
 }
@@ -1050,7 +1062,7 @@ const file_valetkey_v1_token_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
 	"\vInputsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb3\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x01\n" +
 	"\x11AuthorizeResponse\x12+\n" +
 	"\x11authorization_uri\x18\x01 \x01(\tR\x10authorizationUri\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12;\n" +
@@ -1058,7 +1070,9 @@ const file_valetkey_v1_token_service_proto_rawDesc = "" +
 	"expireTime\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x04 \x01(\tR\n" +
-	"connection\"\xc4\x02\n" +
+	"connection\x12\x1f\n" +
+	"\vconnect_uri\x18\x05 \x01(\tR\n" +
+	"connectUri\"\xc4\x02\n" +
 	"\x0fExchangeRequest\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x16\n" +

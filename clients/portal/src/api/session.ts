@@ -1,0 +1,71 @@
+// Signing in and out: the server keeps the key within a cookie that scripts
+// cannot read.
+import type { QueryClient } from "@tanstack/react-query";
+
+/** Who is signed in. */
+export interface Session {
+  /** `applications/{a}`: that of the key. */
+  readonly application: string;
+  /** Whether the key reaches all applications. */
+  readonly system: boolean;
+  /** `applications/{a}/keys/{k}`. */
+  readonly key: string;
+  /** When the session ends at the latest. */
+  readonly expireTime: string;
+}
+
+const path = "/portal/session";
+
+/** The session; null if nobody is signed in. */
+export async function readSession(): Promise<Session | null> {
+  const response = await fetch(path, {
+    headers: { accept: "application/json" },
+  });
+  if (response.status === 401) return null;
+  if (!response.ok) throw new Error(await messageOf(response));
+  const body = (await response.json()) as Record<string, unknown>;
+  return {
+    application: String(body.application),
+    system: body.system === true,
+    key: String(body.key),
+    expireTime: String(body.expire_time),
+  };
+}
+
+/** Throws an Error whose message says what to do. */
+export async function signIn(apiKey: string): Promise<void> {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ api_key: apiKey }),
+  });
+  if (!response.ok) throw new Error(await messageOf(response));
+}
+
+export async function signOut(): Promise<void> {
+  const response = await fetch(path, { method: "DELETE" });
+  if (!response.ok && response.status !== 401) {
+    throw new Error(await messageOf(response));
+  }
+}
+
+async function messageOf(response: Response): Promise<string> {
+  const text = await response.text();
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    if (typeof message === "string" && message !== "") return message;
+  } catch {
+    // A proxy's page, or nothing.
+  }
+  return `The server answered ${String(response.status)}. Try again in a moment.`;
+}
+
+export const sessionKey = ["session"];
+
+/** Forgets what one person saw before it could be shown to another. */
+export function changeSession(queries: QueryClient, session: Session | null) {
+  queries.removeQueries({
+    predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0],
+  });
+  queries.setQueryData(sessionKey, session);
+}

@@ -1,0 +1,77 @@
+// Signing in to the portal, and its calls:
+//
+//   POST   /portal/session  {"api_key": "vk_..."}: 204 and a cookie
+//   GET    /portal/session  who is signed in: 200, or 401
+//   DELETE /portal/session  204, and the cookie is gone
+//
+// and RPCs of the Connect protocol by that cookie in place of a key. Errors
+// are those of the protocol, in JSON. See docs/portal.md.
+//
+// A live stream is not use: it neither renews the session nor outlasts it, so
+// that a portal left open on a page of events is signed out all the same.
+//
+// Thread-safe.
+
+#ifndef VALETKEY_WEB_PORTAL_SESSION_H_
+#define VALETKEY_WEB_PORTAL_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "service/async/task.h"
+#include "service/base/clock.h"
+#include "service/base/sealer.h"
+#include "service/broker/types.h"
+#include "service/net/http/http_server.h"
+#include "service/web/failure_limiter.h"
+#include "service/web/session_cookie.h"
+
+namespace valetkey::web {
+
+inline constexpr char kSessionPath[] = "/portal/session";
+
+struct PortalSessionOptions {
+  std::string public_origin;  // "https://tokens.example.com"
+  SessionOptions session;
+  FailureLimiterOptions limits;
+};
+
+class PortalSession {
+ public:
+  // Whose key "Bearer vk_..." is, as broker::Authenticator tells.
+  using Authenticate =
+      std::function<Task<absl::StatusOr<std::shared_ptr<const broker::Caller>>>(
+          std::string authorization)>;
+
+  // The sealer, the clock and what the functions use outlive this object.
+  // `call` serves RPCs.
+  PortalSession(const Sealer& sealer, const Clock& clock,
+                Authenticate authenticate, HttpHandler call,
+                PortalSessionOptions options);
+
+  // Answers a request for kSessionPath. This object and the writer outlive the
+  // task; so with Call.
+  Task<void> Serve(ServerRequest request, ResponseWriter& writer);
+
+  // Serves an RPC, by the session's key if the request has a session and no
+  // authorization of its own.
+  Task<void> Call(ServerRequest request, ResponseWriter& writer);
+
+ private:
+  Task<HttpResponse> SignIn(ServerRequest& request);
+  Task<HttpResponse> Describe(const ServerRequest& request);
+  HttpResponse SignOut(const ServerRequest& request) const;
+
+  const SessionCookie cookie_;
+  const Clock& clock_;
+  const Authenticate authenticate_;
+  const HttpHandler call_;
+  const std::string public_origin_;
+  FailureLimiter limiter_;
+};
+
+}  // namespace valetkey::web
+
+#endif  // VALETKEY_WEB_PORTAL_SESSION_H_
