@@ -118,7 +118,7 @@ TEST_F(AdminProvidersTest, NamesTheFieldThatIsWrong) {
 }
 
 TEST_F(AdminProvidersTest, WhatItNeedsIsThere) {
-  EXPECT_EQ(ReasonOf(Create([](auto& p) { p.catalog_entry = "catalog/x"; })),
+  EXPECT_EQ(ReasonOf(Create([](auto& p) { p.catalog_entry = "catalog/nobody"; })),
             Reason::kCatalogEntryNotFound);
   EXPECT_EQ(ReasonOf(Create(
                 [](auto& p) { p.name = "applications/other/providers/acme"; })),

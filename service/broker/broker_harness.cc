@@ -90,7 +90,10 @@ BrokerHarness::BrokerHarness(std::function<void(BrokerOptions&)> adjust)
     : adjust_(std::move(adjust)) {
   http.SetHandler(
       [this](const HttpRequest& request) { return pinterest.Handle(request); });
-  catalog = std::make_unique<catalog::Catalog>(*catalog::Catalog::Load(""));
+  // Read once for all tests; a copy shares the definitions.
+  static const auto* const kBuiltIn =
+      new catalog::Catalog(*catalog::Catalog::Load(""));
+  catalog = std::make_unique<catalog::Catalog>(*kBuiltIn);
   sealer = std::make_unique<Sealer>(
       *Keyring::Parse("k-1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"),
       random);

@@ -380,8 +380,7 @@ Task<absl::StatusOr<ExchangeResult>> Broker::Impl::CommitConsent(
   if (!answer.tokens.empty()) {
     background.Spawn(d.reactors.For(connection.name).executor(),
                      "learn account",
-                     LearnAccount(connection.name, connection.generation,
-                                  provider, answer.tokens.front()));
+                     LearnAccount(connection, provider, answer.tokens.front()));
   }
   co_return ResultOf(connection);
 }

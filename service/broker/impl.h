@@ -238,7 +238,7 @@ struct Broker::Impl {
       std::shared_ptr<const ProviderContext> provider,
       ExchangeParameters parameters, oauth::TokenAnswer answer,
       absl::Time asked);
-  Task<void> LearnAccount(std::string name, std::int64_t generation,
+  Task<void> LearnAccount(store::Connection connection,
                           std::shared_ptr<const ProviderContext> provider,
                           oauth::TokenSet token);
   Task<CallbackResult> FinishCallback(oauth::Callback callback,

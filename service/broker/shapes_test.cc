@@ -158,6 +158,52 @@ TEST(ShapesTest, GitHubAnswersInAFormAndItsTokensDoNotExpire) {
   EXPECT_EQ(revoked->items[0].result, 1) << revoked->items[0].detail;
 }
 
+// The account is asked of the tenant's own host, and what the answers of the
+// two look-ups keep is the connection's.
+TEST(ShapesTest, AccountAndTenantAreLearnedWithTheConnectionsInputs) {
+  BrokerHarness harness;
+  const std::string provider = AddProvider(harness, "zendesk");
+  harness.http.SetHandler([](const HttpRequest& request) {
+    if (request.url == "https://acme.zendesk.com/api/v2/users/me.json") {
+      return FakeHttpClient::Answer(200, R"({"user":{"id":35}})");
+    }
+    return FakeHttpClient::Answer(200, R"({"access_token":"t"})");
+  });
+  AuthorizeParameters parameters;
+  parameters.provider = provider;
+  parameters.subject = "ann";
+  parameters.inputs = {{"subdomain", "acme"}};
+  auto authorized = harness.Run(harness.broker->Authorize(parameters));
+  ASSERT_TRUE(authorized.ok()) << authorized.status();
+  auto connected = harness.Exchange(authorized->state, "code");
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  EXPECT_TRUE(BrokerHarness::Eventually([&] {
+    return harness.Stored(connected->connection).account_id == "35";
+  }));
+}
+
+TEST(ShapesTest, TheFirstTenantIsKept) {
+  BrokerHarness harness;
+  const std::string provider = AddProvider(harness, "jira");
+  harness.http.SetHandler([](const HttpRequest& request) {
+    if (absl::EndsWith(request.url, "/accessible-resources")) {
+      return FakeHttpClient::Answer(
+          200, R"([{"id":"cloud-1","url":"https://a.example"}])");
+    }
+    if (absl::EndsWith(request.url, "/me")) {
+      return FakeHttpClient::Answer(403, "{}");
+    }
+    return FakeHttpClient::Answer(200, R"({"access_token":"t"})");
+  });
+  auto connected = ConnectTo(harness, provider, {"read:jira-work"});
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  const std::string name = connected->connection;
+  EXPECT_TRUE(BrokerHarness::Eventually(
+      [&] { return harness.Stored(name).metadata["tenant_id"] == "cloud-1"; }));
+  EXPECT_EQ(harness.Stored(name).metadata["tenant_name"], "https://a.example");
+  EXPECT_EQ(harness.Stored(name).account_id, "");
+}
+
 // Google: one refresh token for all time, and access tokens with a number.
 void SimulateGoogle(BrokerHarness& harness) {
   harness.http.SetHandler([number = 0](const HttpRequest& request) mutable {

@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::valetkey::catalog::v1::PKCE_SUPPORT_SUPPORTED;
+using ::valetkey::catalog::v1::SCOPE_MODE_NONE;
 
 const Catalog& BuiltIn() {
   static const auto& catalog = *new absl::StatusOr<Catalog>(Catalog::Load(""));
@@ -26,8 +27,10 @@ TEST(BuiltIn, EveryEntryHasWhatAPortalShows) {
     EXPECT_FALSE(definition->links().empty());
     EXPECT_EQ(definition->properties_size(), 5);
     EXPECT_GE(definition->setup_steps_size(), 4);
-    EXPECT_FALSE(definition->authorization().default_scopes().empty());
-    EXPECT_FALSE(definition->api_base_url().empty());
+    EXPECT_FALSE(definition->notes().empty());
+    // Whether tokens can be revoked is said, one way or the other.
+    EXPECT_TRUE(definition->has_revocation());
+    EXPECT_NE(definition->pkce().support(), 0);
     for (const auto& note : definition->notes()) {
       EXPECT_FALSE(note.source().empty()) << note.text();
       EXPECT_NE(note.confidence(), 0) << note.text();
@@ -37,6 +40,30 @@ TEST(BuiltIn, EveryEntryHasWhatAPortalShows) {
       EXPECT_EQ(scope.needs_approval(), !scope.approval_note().empty())
           << scope.name();
     }
+  }
+}
+
+TEST(BuiltIn, HoldsTheProvidersThatPeopleUse) {
+  EXPECT_GE(BuiltIn().List().size(), 150u);
+  // These have their scopes described, one by one.
+  for (const char* id :
+       {"pinterest", "google",     "microsoft", "github",   "gitlab",
+        "slack",     "salesforce", "hubspot",   "x",        "linkedin",
+        "facebook",  "instagram",  "tiktok",    "reddit",   "spotify",
+        "dropbox",   "box",        "zoom",      "jira",     "confluence",
+        "asana",     "linear",     "figma",     "shopify",  "stripe",
+        "square",    "quickbooks", "xero",      "discord",  "twitch",
+        "airtable",  "monday",     "zendesk",   "docusign", "strava",
+        "fitbit"}) {
+    const auto definition = BuiltIn().Find(id);
+    ASSERT_NE(definition, nullptr) << id;
+    EXPECT_GE(definition->scopes_size(), 2) << id;
+  }
+  // These have none.
+  for (const char* id : {"notion", "intercom", "mailchimp"}) {
+    const auto definition = BuiltIn().Find(id);
+    ASSERT_NE(definition, nullptr) << id;
+    EXPECT_EQ(definition->authorization().scope_mode(), SCOPE_MODE_NONE);
   }
 }
 

@@ -30,17 +30,6 @@ absl::StatusOr<Definition> ParseNamed(absl::string_view file,
   return definition;
 }
 
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  if (!stream) {
-    return MakeError(Reason::kFieldInvalid,
-                     absl::StrCat(path.string(), ": cannot be read"));
-  }
-  return std::move(text).str();
-}
-
 // The definition files of a folder, in the order of their names.
 absl::StatusOr<std::vector<std::filesystem::path>> FilesOf(
     const std::string& folder) {
@@ -69,6 +58,22 @@ std::string EnvironmentKey(absl::string_view id,
 
 }  // namespace
 
+absl::StatusOr<std::string> ReadDefinitionText(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) {
+    return MakeError(Reason::kFieldInvalid,
+                     absl::StrCat(path, ": cannot be read"));
+  }
+  return std::move(text).str();
+}
+
+absl::StatusOr<Definition> ReadDefinition(const std::string& path) {
+  VK_ASSIGN_OR_RETURN(const std::string text, ReadDefinitionText(path));
+  return ParseNamed(path, std::filesystem::path(path).stem().string(), text);
+}
+
 absl::StatusOr<Catalog> Catalog::Load(const std::string& folder) {
   Catalog catalog;
   for (const BuiltinDefinition& builtin : BuiltinDefinitions()) {
@@ -82,10 +87,7 @@ absl::StatusOr<Catalog> Catalog::Load(const std::string& folder) {
     VK_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files,
                         FilesOf(folder));
     for (const std::filesystem::path& path : files) {
-      VK_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-      VK_ASSIGN_OR_RETURN(
-          Definition definition,
-          ParseNamed(path.string(), path.stem().string(), text));
+      VK_ASSIGN_OR_RETURN(Definition definition, ReadDefinition(path.string()));
       catalog.Add(std::move(definition));
     }
   }

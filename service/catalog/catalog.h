@@ -46,6 +46,11 @@ class Catalog {
       environments_;
 };
 
+// The text of a definition's file, and the definition of a file, which is named
+// after it.
+absl::StatusOr<std::string> ReadDefinitionText(const std::string& path);
+absl::StatusOr<Definition> ReadDefinition(const std::string& path);
+
 // Parses and checks one definition; `file` is for the errors.
 absl::StatusOr<Definition> ParseDefinition(absl::string_view file,
                                            absl::string_view text);

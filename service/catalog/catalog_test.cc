@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -49,8 +50,9 @@ TEST(Catalog, HasTheBuiltInOnes) {
   for (const auto& definition : catalog->List()) {
     ids.push_back(definition->id());
   }
-  EXPECT_THAT(ids,
-              ::testing::ElementsAre("github", "google", "pinterest", "slack"));
+  EXPECT_THAT(
+      ids, ::testing::IsSupersetOf({"github", "google", "pinterest", "slack"}));
+  EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end()));
   EXPECT_EQ(catalog->Find("nope"), nullptr);
   EXPECT_EQ(catalog->Find("pinterest", "nope"), nullptr);
   EXPECT_EQ(catalog->Find("nope", "sandbox"), nullptr);
@@ -63,7 +65,7 @@ TEST_F(CatalogFolder, AddsAndReplaces) {
   Write("notes.txt", "not a definition");
   const auto catalog = Catalog::Load(folder_.string());
   ASSERT_TRUE(catalog.ok()) << catalog.status();
-  EXPECT_EQ(catalog->List().size(), 5u);
+  EXPECT_EQ(catalog->List().size(), Catalog::Load("")->List().size() + 1);
   EXPECT_EQ(catalog->Find("acme")->display_name(), "Acme");
   EXPECT_EQ(catalog->Find("pinterest")->display_name(), "Ours");
   EXPECT_EQ(catalog->Find("pinterest", "sandbox"), nullptr);

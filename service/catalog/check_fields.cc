@@ -35,6 +35,7 @@ struct Known {
   std::set<std::string> operator_inputs;
   std::set<std::string> callback;
   std::set<std::string> token;
+  std::set<std::string> looked_up;  // after the consent; it may fail
 };
 
 Known KnownNames(const Definition& definition) {
@@ -60,6 +61,12 @@ Known KnownNames(const Definition& definition) {
     for (const auto& capture : hop.response().captures()) {
       known.token.insert(capture.name());
     }
+  }
+  for (const auto& capture : definition.verification().captures()) {
+    known.looked_up.insert(capture.name());
+  }
+  if (definition.has_discovery()) {
+    known.looked_up.insert({"tenant_id", "tenant_name"});
   }
   return known;
 }
@@ -127,9 +134,11 @@ std::string VariableFault(absl::string_view variable, const Part& part,
     here = in({"post_exchange"});
   } else if (absl::ConsumePrefix(&name, "meta.")) {
     captures = &known.token;
-    here = in({"refresh", "post_exchange", "verification", "revocation",
-               "api_base_url"});
-    found = known.callback.count(std::string(name)) != 0;
+    here = in({"refresh", "post_exchange", "verification", "discovery",
+               "revocation", "api_base_url"});
+    found = known.callback.count(std::string(name)) != 0 ||
+            (part.name == "api_base_url" &&
+             known.looked_up.count(std::string(name)) != 0);
   } else if (HasPlainValue(variable, part)) {
     return "";
   } else {
@@ -381,16 +390,6 @@ class Walker {
 };
 
 }  // namespace
-
-bool IsIdentifier(absl::string_view text) {
-  return !text.empty() && text.size() <= 63 &&
-         absl::ascii_islower(static_cast<unsigned char>(text[0])) &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_islower(static_cast<unsigned char>(c)) ||
-                  absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
-                  c == '_';
-         });
-}
 
 void CheckFields(const Definition& definition, const Spot& root) {
   Walker(definition).Walk(root, Part{});

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/name.h"
 #include "service/catalog/check.h"
@@ -143,6 +144,16 @@ void CheckAuthorization(const Definition& definition, const Spot& root) {
 }
 
 }  // namespace
+
+bool IsIdentifier(absl::string_view text) {
+  return !text.empty() && text.size() <= 63 &&
+         absl::ascii_islower(static_cast<unsigned char>(text[0])) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                  absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+                  c == '_';
+         });
+}
 
 void CheckFlows(const Definition& definition, const Spot& root) {
   CheckIdentity(definition, root);

@@ -146,7 +146,13 @@ void CheckRefresh(const Definition& definition, const Spot& root) {
 
 void CheckVerification(const Definition& definition, const Spot& root) {
   if (definition.has_discovery()) {
-    root.Fault("discovery", "discovery is not supported yet");
+    const Discovery& discovery = definition.discovery();
+    const Spot spot = root.Field("discovery");
+    if (discovery.url().empty()) spot.Fault("url", kRequired);
+    if (discovery.id_pointer().empty()) spot.Fault("id_pointer", kRequired);
+    if (discovery.choice() == DISCOVERY_CHOICE_ASK) {
+      spot.Fault("choice", "DISCOVERY_CHOICE_ASK is not supported yet");
+    }
   }
   if (!definition.has_verification()) return;
   const Verification& verification = definition.verification();
@@ -155,6 +161,7 @@ void CheckVerification(const Definition& definition, const Spot& root) {
   if (verification.id_pointer().empty()) spot.Fault("id_pointer", kRequired);
   CheckParameters(spot, "headers", verification.headers());
   CheckSuccess(spot, verification.success());
+  CheckCaptures(spot, "pointer", verification.captures());
   if (!verification.body().empty()) {
     if (verification.method() == HTTP_METHOD_UNSPECIFIED ||
         verification.method() == HTTP_METHOD_GET) {

@@ -126,7 +126,12 @@ TEST(ParseDefinition, NamesLineAndFieldOfWhatIsAdded) {
        "11: refresh.url: {input.x} is not the operator's: allowed_hosts "
        "cannot be \"**\""},
       {"discovery { url: \"https://acme.example/tenants\" }",
-       "9: discovery: discovery is not supported yet"},
+       "9: discovery.id_pointer: is required"},
+      {"discovery { url: \"https://acme.example/tenants\" id_pointer: \"/id\" "
+       "choice: DISCOVERY_CHOICE_ASK }",
+       "9: discovery.choice: DISCOVERY_CHOICE_ASK is not supported yet"},
+      {"api_base_url: \"https://{meta.dc}.acme.example\"",
+       "9: api_base_url: {meta.dc}: nothing captures it"},
       {"post_exchange {\n  url: \"https://acme.example/login\"\n"
        "  timing: POST_EXCHANGE_TIMING_ALWAYS\n}",
        "11: post_exchange[0].timing: POST_EXCHANGE_TIMING_ALWAYS is not "

@@ -149,6 +149,58 @@ TEST(ParseAccount, Forms) {
   EXPECT_EQ(klaviyo->id, "K");
 }
 
+TEST(ParseAccount, KeepsWhatTheDefinitionWants) {
+  const Definition mailchimp = Define(
+      "verification { url: 'https://api.example/a' id_pointer: '/id' "
+      "captures { name: 'dc' pointer: '/dc' } "
+      "captures { name: 'none' pointer: '/none' } } "
+      "api_base_url: 'https://{meta.dc}.api.example'");
+  const auto account =
+      ParseAccount(mailchimp, Answer(200, R"({"id":1,"dc":"us6"})"));
+  ASSERT_TRUE(account.ok());
+  EXPECT_THAT(account->metadata,
+              ::testing::ElementsAre(::testing::Pair("dc", "us6")));
+}
+
+TEST(Discovery, TakesTheFirstTenant) {
+  const Definition atlassian = FromCatalog("atlassian");
+  const auto request = DiscoveryRequest(atlassian, TestClient(), Token());
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->method, "GET");
+  EXPECT_EQ(request->url,
+            "https://api.atlassian.com/oauth/token/accessible-resources");
+  EXPECT_EQ(HeaderLines(*request),
+            "Accept: application/json\nAuthorization: Bearer tok\"1\n");
+  const auto tenant = ParseDiscovery(
+      atlassian,
+      Answer(200, R"([{"id":"c-1","url":"https://a.example"},{"id":"c-2"}])"));
+  ASSERT_TRUE(tenant.ok()) << tenant.status();
+  EXPECT_EQ(tenant->at("tenant_id"), "c-1");
+  EXPECT_EQ(tenant->at("tenant_name"), "https://a.example");
+
+  const Definition nested = Define(
+      "discovery { url: 'https://api.example/t' "
+      "list_pointer: '/data/list' id_pointer: '/id' }");
+  const auto second =
+      ParseDiscovery(nested, Answer(200, R"({"data":{"list":[{"id":7}]}})"));
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->at("tenant_id"), "7");
+  EXPECT_FALSE(DiscoveryRequest(Define(""), TestClient(), Token()).has_value());
+}
+
+TEST(Discovery, Failures) {
+  const Definition atlassian = FromCatalog("atlassian");
+  for (const char* body : {"", "[]", "{}", R"([{"id":""}])", R"([[]])"}) {
+    EXPECT_EQ(ReasonOf(ParseDiscovery(atlassian, Answer(200, body)).status()),
+              Reason::kProviderResponseInvalid)
+        << body;
+  }
+  EXPECT_EQ(ReasonOf(ParseDiscovery(atlassian, Answer(429, "")).status()),
+            Reason::kProviderThrottled);
+  EXPECT_EQ(ReasonOf(ParseDiscovery(atlassian, Answer(503, "")).status()),
+            Reason::kProviderUnavailable);
+}
+
 TEST(ParseAccount, Failures) {
   const Definition github = FromCatalog("github");
   HttpResponse limited = Answer(403, "{}");

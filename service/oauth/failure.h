@@ -45,6 +45,13 @@ ProviderFailure Classify(const Definition& definition, std::optional<Leg> leg,
                          absl::Time now,
                          const std::vector<absl::string_view>& secrets_sent);
 
+// What a call that looks something up failed with: PROVIDER_THROTTLED,
+// PROVIDER_UNAVAILABLE or PROVIDER_RESPONSE_INVALID; `what` completes "the
+// provider does not tell". (verification.cc)
+absl::Status LookupError(const Definition& definition,
+                         const HttpResponse& response, const Document* body,
+                         absl::string_view what);
+
 }  // namespace valetkey::oauth
 
 #endif  // VALETKEY_OAUTH_FAILURE_H_

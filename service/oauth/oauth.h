@@ -189,6 +189,7 @@ std::optional<ProviderFailure> MergePostExchange(const Definition& definition,
 struct Account {
   std::string id;
   std::string display_name;
+  std::map<std::string, std::string> metadata;  // captured; no secrets
 };
 // nullopt: the definition has no verification.
 std::optional<HttpRequest> VerifyRequest(const Definition& definition,
@@ -196,6 +197,15 @@ std::optional<HttpRequest> VerifyRequest(const Definition& definition,
                                          const TokenSet& token);
 absl::StatusOr<Account> ParseAccount(const Definition& definition,
                                      const HttpResponse& response);
+
+// --- Which tenant (discovery) ---
+// nullopt: the definition has none, or its URL lacks a value.
+std::optional<HttpRequest> DiscoveryRequest(const Definition& definition,
+                                            const Client& client,
+                                            const TokenSet& token);
+// The first tenant of the list, as "tenant_id" and "tenant_name".
+absl::StatusOr<std::map<std::string, std::string>> ParseDiscovery(
+    const Definition& definition, const HttpResponse& response);
 
 // --- Revocation (RFC 7009 and the variants of it) ---
 enum class TokenKind { kAccessToken = 1, kRefreshToken = 2 };

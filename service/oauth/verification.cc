@@ -63,6 +63,31 @@ absl::StatusOr<HttpRequest> Build(const Definition& definition,
 
 }  // namespace
 
+absl::Status LookupError(const Definition& definition,
+                         const HttpResponse& response, const Document* body,
+                         absl::string_view what) {
+  const ProviderFailure failure =
+      Classify(definition, std::nullopt, response, body, absl::Now(), {});
+  ErrorMetadata metadata = {{"status", absl::StrCat(response.status)}};
+  if (!failure.code.empty()) {
+    metadata.emplace_back("provider_error", failure.code);
+  }
+  // A rate limit says nothing of the token.
+  if (failure.kind == FailureClass::kThrottled) {
+    return MakeError(Reason::kProviderThrottled,
+                     "the provider limits the rate of calls",
+                     std::move(metadata), failure.retry_after);
+  }
+  if (failure.kind == FailureClass::kUnavailable) {
+    return MakeError(Reason::kProviderUnavailable,
+                     absl::StrCat("the provider cannot tell ", what, " now"),
+                     std::move(metadata), failure.retry_after);
+  }
+  return MakeError(Reason::kProviderResponseInvalid,
+                   absl::StrCat("the provider does not tell ", what),
+                   std::move(metadata));
+}
+
 std::optional<HttpRequest> VerifyRequest(const Definition& definition,
                                          const Client& client,
                                          const TokenSet& token) {
@@ -81,26 +106,7 @@ absl::StatusOr<Account> ParseAccount(const Definition& definition,
   const std::optional<Document> document = ReadBody(response, false);
   const Document* body = document.has_value() ? &*document : nullptr;
   if (!IsSuccess(rules.success(), response, body)) {
-    const ProviderFailure failure =
-        Classify(definition, std::nullopt, response, body, absl::Now(), {});
-    ErrorMetadata metadata = {{"status", absl::StrCat(response.status)}};
-    if (!failure.code.empty()) {
-      metadata.emplace_back("provider_error", failure.code);
-    }
-    // A rate limit says nothing of the token.
-    if (failure.kind == FailureClass::kThrottled) {
-      return MakeError(Reason::kProviderThrottled,
-                       "the provider limits the rate of calls",
-                       std::move(metadata), failure.retry_after);
-    }
-    if (failure.kind == FailureClass::kUnavailable) {
-      return MakeError(Reason::kProviderUnavailable,
-                       "the provider cannot tell whose token it is now",
-                       std::move(metadata), failure.retry_after);
-    }
-    return MakeError(Reason::kProviderResponseInvalid,
-                     "the provider does not tell whose token it is",
-                     std::move(metadata));
+    return LookupError(definition, response, body, "whose token it is");
   }
   Account account;
   if (body != nullptr) {
@@ -116,6 +122,12 @@ absl::StatusOr<Account> ParseAccount(const Definition& definition,
   }
   if (account.display_name.size() > kMaxAccountText) {
     account.display_name.clear();
+  }
+  for (const auto& capture : rules.captures()) {
+    std::string value = body->Text(capture.pointer()).value_or("");
+    if (!value.empty() && value.size() <= kMaxAccountText) {
+      account.metadata[capture.name()] = std::move(value);
+    }
   }
   return account;
 }

@@ -659,7 +659,9 @@ class Providers(SurfaceCase):
         wait_for("the mended provider", works)
 
     def test_the_catalog(self) -> None:
-        listed = self.good("ProviderService/ListCatalogEntries", {})
+        listed = self.good(
+            "ProviderService/ListCatalogEntries", {"pageSize": 1000}
+        )
         names = [e["name"] for e in listed["entries"]]
         self.assertEqual(names, sorted(names))
         for entry in ("pinterest", "google", "github", "slack"):

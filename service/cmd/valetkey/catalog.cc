@@ -1,4 +1,4 @@
-// valetkey catalog: list, show.
+// valetkey catalog: list, show; lint and dry-run are in catalog_files.cc.
 
 #include <algorithm>
 
@@ -88,7 +88,10 @@ void ShowPage(Shell& shell, const v1::CatalogEntry& entry) {
   }
   if (!definition.notes().empty()) out << "\nNotes:\n";
   for (const auto& note : definition.notes()) {
-    out << "  - " << Printable(note.text()) << "\n";
+    out << "  - " << Printable(note.text()) << " ("
+        << EnumText(catalog::v1::Confidence_Name(note.confidence()),
+                    "CONFIDENCE_")
+        << ": " << Printable(note.source()) << ")\n";
   }
 }
 
@@ -137,6 +140,7 @@ void AddCatalogCommands(CLI::App& app, Shell& shell) {
   show->callback([&shell, name, definition] {
     shell.Finish(Get(shell, *name, *definition));
   });
+  AddCatalogFileCommands(*group, shell);
 }
 
 }  // namespace valetkey::cli

@@ -159,6 +159,8 @@ std::string ListText(const Repeated& values, absl::string_view separator) {
 void AddApplicationCommands(CLI::App& app, Shell& shell);
 void AddKeyCommands(CLI::App& app, Shell& shell);
 void AddCatalogCommands(CLI::App& app, Shell& shell);
+// The part of it that needs no server.
+void AddCatalogFileCommands(CLI::App& catalog, Shell& shell);
 void AddProviderCommands(CLI::App& app, Shell& shell);
 void AddConnectCommand(CLI::App& app, Shell& shell);
 void AddConnectionCommands(CLI::App& app, Shell& shell);

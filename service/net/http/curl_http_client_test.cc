@@ -511,6 +511,8 @@ TEST(ParseOriginOverrideTest, Applies) {
             "http://127.0.0.1:4000/");
   EXPECT_EQ(ApplyOriginOverrides(rules, "https://A.example:443/b?c=%20d"),
             "http://127.0.0.1:4000/b?c=%20d");
+  EXPECT_EQ(ApplyOriginOverrides(rules, "https://a.example/#/b?c=d"),
+            "http://127.0.0.1:4000/#/b?c=d");
   EXPECT_EQ(ApplyOriginOverrides(rules, "http://a.example:8080/b"),
             "http://127.0.0.1:5000/x/b");
   for (const char* other :

@@ -55,6 +55,10 @@ std::string ApplyOriginOverrides(const std::vector<OriginOverride>& overrides,
     std::string result =
         absl::StrCat(rule.to, parsed->path.empty() ? "/" : parsed->path);
     if (!parsed->query.empty()) absl::StrAppend(&result, "?", parsed->query);
+    // Consent pages that are routes behind a "#".
+    if (!parsed->fragment.empty()) {
+      absl::StrAppend(&result, "#", parsed->fragment);
+    }
     return result;
   }
   return url;

@@ -1085,7 +1085,8 @@ const (
 	DiscoveryChoice_DISCOVERY_CHOICE_UNSPECIFIED DiscoveryChoice = 0
 	// The first.
 	DiscoveryChoice_DISCOVERY_CHOICE_FIRST DiscoveryChoice = 1
-	// The person is asked.
+	// The person is asked. Not supported yet: a definition that says so is
+	// refused.
 	DiscoveryChoice_DISCOVERY_CHOICE_ASK DiscoveryChoice = 2
 )
 
@@ -1373,8 +1374,9 @@ func (ErrorClass) EnumDescriptor() ([]byte, []int) {
 //	{callback.x}      a capture of the callback: in `token`
 //	{token.x}         a capture of the token answer: in `post_exchange`
 //	{meta.x}          a capture kept with the connection: in `refresh`,
-//	                  `post_exchange`, `verification`, `revocation`,
-//	                  `api_base_url`
+//	                  `post_exchange`, `verification`, `discovery`,
+//	                  `revocation`, `api_base_url`; those of `verification`
+//	                  and `discovery`, which may fail, in the last only
 //	{client_id}       everywhere
 //	{client_secret}   everywhere but in `authorization`, `api_base_url`
 //	{access_token}    in `refresh`, `post_exchange`, `verification`,
@@ -1445,8 +1447,7 @@ type ProviderDefinition struct {
 	Lifetimes *Lifetimes `protobuf:"bytes,30,opt,name=lifetimes,proto3" json:"lifetimes,omitempty"`
 	// The call that proves a token and tells whose it is.
 	Verification *Verification `protobuf:"bytes,31,opt,name=verification,proto3" json:"verification,omitempty"`
-	// The call that lists the tenants a token reaches. Not supported yet: a
-	// definition that has it is refused.
+	// The call that lists the tenants a token reaches.
 	Discovery *Discovery `protobuf:"bytes,32,opt,name=discovery,proto3" json:"discovery,omitempty"`
 	// How tokens are revoked (RFC 7009 and its variants).
 	Revocation *Revocation `protobuf:"bytes,33,opt,name=revocation,proto3" json:"revocation,omitempty"`
@@ -3748,7 +3749,9 @@ type Verification struct {
 	// What a person knows it by; the first that is there.
 	DisplayNamePointers []string `protobuf:"bytes,10,rep,name=display_name_pointers,json=displayNamePointers,proto3" json:"display_name_pointers,omitempty"`
 	// The call is not made unless the token has one of these scopes.
-	AnyScopes     []string `protobuf:"bytes,11,rep,name=any_scopes,json=anyScopes,proto3" json:"any_scopes,omitempty"`
+	AnyScopes []string `protobuf:"bytes,11,rep,name=any_scopes,json=anyScopes,proto3" json:"any_scopes,omitempty"`
+	// Values to keep with the connection: Mailchimp's "/dc". Never a secret.
+	Captures      []*PointerCapture `protobuf:"bytes,12,rep,name=captures,proto3" json:"captures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3860,14 +3863,23 @@ func (x *Verification) GetAnyScopes() []string {
 	return nil
 }
 
-// The call that lists the tenants a token reaches. Not supported yet.
+func (x *Verification) GetCaptures() []*PointerCapture {
+	if x != nil {
+		return x.Captures
+	}
+	return nil
+}
+
+// The call that lists the tenants a token reaches: a GET with the access token
+// as bearer, after each consent. The tenant is kept with the connection, as
+// {meta.tenant_id} and {meta.tenant_name}.
 type Discovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where to. A template.
+	// Where to. A template. Required.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// Where the list is.
+	// Where the list is; the whole answer if empty.
 	ListPointer string `protobuf:"bytes,2,opt,name=list_pointer,json=listPointer,proto3" json:"list_pointer,omitempty"`
-	// In an element, what names the tenant.
+	// In an element, what names the tenant. Required.
 	IdPointer string `protobuf:"bytes,3,opt,name=id_pointer,json=idPointer,proto3" json:"id_pointer,omitempty"`
 	// In an element, what a person knows it by.
 	DisplayNamePointer string `protobuf:"bytes,4,opt,name=display_name_pointer,json=displayNamePointer,proto3" json:"display_name_pointer,omitempty"`
@@ -4697,7 +4709,7 @@ const file_valetkey_catalog_v1_definition_proto_rawDesc = "" +
 	"\x06access\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06access\x12<\n" +
 	"\frefresh_idle\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vrefreshIdle\x12D\n" +
 	"\x10refresh_absolute\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0frefreshAbsolute\x12D\n" +
-	"\x10keepalive_before\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0fkeepaliveBefore\"\xc6\x03\n" +
+	"\x10keepalive_before\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0fkeepaliveBefore\"\x87\x04\n" +
 	"\fVerification\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x127\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x1f.valetkey.catalog.v1.HttpMethodR\x06method\x125\n" +
@@ -4712,7 +4724,8 @@ const file_valetkey_catalog_v1_definition_proto_rawDesc = "" +
 	"\x15display_name_pointers\x18\n" +
 	" \x03(\tR\x13displayNamePointers\x12\x1d\n" +
 	"\n" +
-	"any_scopes\x18\v \x03(\tR\tanyScopes\"\xcf\x01\n" +
+	"any_scopes\x18\v \x03(\tR\tanyScopes\x12?\n" +
+	"\bcaptures\x18\f \x03(\v2#.valetkey.catalog.v1.PointerCaptureR\bcaptures\"\xcf\x01\n" +
 	"\tDiscovery\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12!\n" +
 	"\flist_pointer\x18\x02 \x01(\tR\vlistPointer\x12\x1d\n" +
@@ -5048,28 +5061,29 @@ var file_valetkey_catalog_v1_definition_proto_depIdxs = []int32{
 	10, // 69: valetkey.catalog.v1.Verification.method:type_name -> valetkey.catalog.v1.HttpMethod
 	29, // 70: valetkey.catalog.v1.Verification.headers:type_name -> valetkey.catalog.v1.Header
 	40, // 71: valetkey.catalog.v1.Verification.success:type_name -> valetkey.catalog.v1.Success
-	17, // 72: valetkey.catalog.v1.Discovery.choice:type_name -> valetkey.catalog.v1.DiscoveryChoice
-	51, // 73: valetkey.catalog.v1.Revocation.steps:type_name -> valetkey.catalog.v1.RevocationStep
-	40, // 74: valetkey.catalog.v1.Revocation.success:type_name -> valetkey.catalog.v1.Success
-	52, // 75: valetkey.catalog.v1.Revocation.already_invalid:type_name -> valetkey.catalog.v1.RevocationRule
-	52, // 76: valetkey.catalog.v1.Revocation.not_supported:type_name -> valetkey.catalog.v1.RevocationRule
-	10, // 77: valetkey.catalog.v1.RevocationStep.method:type_name -> valetkey.catalog.v1.HttpMethod
-	11, // 78: valetkey.catalog.v1.RevocationStep.encoding:type_name -> valetkey.catalog.v1.Encoding
-	18, // 79: valetkey.catalog.v1.RevocationStep.token:type_name -> valetkey.catalog.v1.RevokedToken
-	28, // 80: valetkey.catalog.v1.RevocationStep.parameters:type_name -> valetkey.catalog.v1.Parameter
-	29, // 81: valetkey.catalog.v1.RevocationStep.headers:type_name -> valetkey.catalog.v1.Header
-	36, // 82: valetkey.catalog.v1.RevocationStep.client_authentication:type_name -> valetkey.catalog.v1.ClientAuthentication
-	19, // 83: valetkey.catalog.v1.RevocationStep.effect:type_name -> valetkey.catalog.v1.RevocationEffect
-	54, // 84: valetkey.catalog.v1.ErrorMap.rules:type_name -> valetkey.catalog.v1.ErrorRule
-	20, // 85: valetkey.catalog.v1.ErrorRule.leg:type_name -> valetkey.catalog.v1.ErrorLeg
-	21, // 86: valetkey.catalog.v1.ErrorRule.error_class:type_name -> valetkey.catalog.v1.ErrorClass
-	28, // 87: valetkey.catalog.v1.ClientProbe.parameters:type_name -> valetkey.catalog.v1.Parameter
-	22, // 88: valetkey.catalog.v1.Environment.overrides:type_name -> valetkey.catalog.v1.ProviderDefinition
-	89, // [89:89] is the sub-list for method output_type
-	89, // [89:89] is the sub-list for method input_type
-	89, // [89:89] is the sub-list for extension type_name
-	89, // [89:89] is the sub-list for extension extendee
-	0,  // [0:89] is the sub-list for field type_name
+	43, // 72: valetkey.catalog.v1.Verification.captures:type_name -> valetkey.catalog.v1.PointerCapture
+	17, // 73: valetkey.catalog.v1.Discovery.choice:type_name -> valetkey.catalog.v1.DiscoveryChoice
+	51, // 74: valetkey.catalog.v1.Revocation.steps:type_name -> valetkey.catalog.v1.RevocationStep
+	40, // 75: valetkey.catalog.v1.Revocation.success:type_name -> valetkey.catalog.v1.Success
+	52, // 76: valetkey.catalog.v1.Revocation.already_invalid:type_name -> valetkey.catalog.v1.RevocationRule
+	52, // 77: valetkey.catalog.v1.Revocation.not_supported:type_name -> valetkey.catalog.v1.RevocationRule
+	10, // 78: valetkey.catalog.v1.RevocationStep.method:type_name -> valetkey.catalog.v1.HttpMethod
+	11, // 79: valetkey.catalog.v1.RevocationStep.encoding:type_name -> valetkey.catalog.v1.Encoding
+	18, // 80: valetkey.catalog.v1.RevocationStep.token:type_name -> valetkey.catalog.v1.RevokedToken
+	28, // 81: valetkey.catalog.v1.RevocationStep.parameters:type_name -> valetkey.catalog.v1.Parameter
+	29, // 82: valetkey.catalog.v1.RevocationStep.headers:type_name -> valetkey.catalog.v1.Header
+	36, // 83: valetkey.catalog.v1.RevocationStep.client_authentication:type_name -> valetkey.catalog.v1.ClientAuthentication
+	19, // 84: valetkey.catalog.v1.RevocationStep.effect:type_name -> valetkey.catalog.v1.RevocationEffect
+	54, // 85: valetkey.catalog.v1.ErrorMap.rules:type_name -> valetkey.catalog.v1.ErrorRule
+	20, // 86: valetkey.catalog.v1.ErrorRule.leg:type_name -> valetkey.catalog.v1.ErrorLeg
+	21, // 87: valetkey.catalog.v1.ErrorRule.error_class:type_name -> valetkey.catalog.v1.ErrorClass
+	28, // 88: valetkey.catalog.v1.ClientProbe.parameters:type_name -> valetkey.catalog.v1.Parameter
+	22, // 89: valetkey.catalog.v1.Environment.overrides:type_name -> valetkey.catalog.v1.ProviderDefinition
+	90, // [90:90] is the sub-list for method output_type
+	90, // [90:90] is the sub-list for method input_type
+	90, // [90:90] is the sub-list for extension type_name
+	90, // [90:90] is the sub-list for extension extendee
+	0,  // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_valetkey_catalog_v1_definition_proto_init() }

@@ -1,0 +1,1 @@
+"""Every definition of the catalog, run against an emulator made of it."""
