@@ -97,6 +97,9 @@ class Admin {
   Task<absl::StatusOr<store::Page<store::Connection>>> ListConnections(
       store::ConnectionFilter filter, std::string after, int limit);
   Task<absl::StatusOr<store::Connection>> UpdateConnectionLabels(
+  // Of one provider, or of all if it is "".
+  Task<absl::StatusOr<std::vector<store::ConnectionGroup>>> CountConnections(
+      std::string application, std::string provider);
       std::string name, std::string etag, store::Labels labels);
   Task<absl::Status> DeleteConnection(std::string name, std::string etag);
 

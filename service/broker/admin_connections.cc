@@ -72,6 +72,18 @@ Task<absl::StatusOr<store::Page<Connection>>> Admin::ListConnections(
   co_return page;
 }
 
+Task<absl::StatusOr<std::vector<store::ConnectionGroup>>>
+Admin::CountConnections(std::string application, std::string provider) {
+  VK_CO_RETURN_IF_ERROR(CheckApplicationName("parent", application));
+  VK_CO_ASSIGN_OR_RETURN(
+      std::vector<store::ConnectionGroup> groups,
+      co_await store_.GroupConnections(application, std::move(provider)));
+  if (groups.empty()) {
+    VK_CO_RETURN_IF_ERROR((co_await GetApplication(application)).status());
+  }
+  co_return groups;
+}
+
 Task<absl::StatusOr<Connection>> Admin::UpdateConnectionLabels(
     std::string name, std::string etag, store::Labels labels) {
   VK_CO_RETURN_IF_ERROR(CheckChildName("connection.name", "connections", name));

@@ -9,6 +9,7 @@
 #include "service/rpc/page_token.h"
 #include "service/rpc/reach.h"
 #include "service/rpc/validate.h"
+#include "service/store/search.h"
 
 namespace valetkey::rpc {
 namespace {
@@ -19,6 +20,7 @@ absl::StatusOr<store::ConnectionFilter> Checked(
                                  request.provider()));
   VK_RETURN_IF_ERROR(CheckText("subject", request.subject(), 256));
   VK_RETURN_IF_ERROR(CheckLabelMap("labels", request.labels()));
+  VK_RETURN_IF_ERROR(CheckText("query", request.query(), 128));
   if (!v1::ConnectionState_IsValid(request.state())) {
     return InvalidField("state", "a ConnectionState");
   }
@@ -30,6 +32,8 @@ absl::StatusOr<store::ConnectionFilter> Checked(
     filter.state = static_cast<store::ConnectionState>(request.state());
   }
   filter.labels = ToMap(request.labels());
+  filter.words = store::QueryWords(request.query());
+  filter.needs_attention = request.needs_attention();
   return filter;
 }
 
@@ -38,10 +42,14 @@ std::string Fingerprint(const store::ConnectionFilter& filter) {
   std::string text = absl::StrCat(
       "ListConnections ", filter.application, " ", filter.provider, " ",
       filter.state ? static_cast<int>(*filter.state) : 0, " ");
+  if (filter.needs_attention) text += "! ";
   const std::string subject = filter.subject.value_or("");
   absl::StrAppend(&text, subject.size(), ":", subject);
   for (const auto& [key, value] : filter.labels) {
     absl::StrAppend(&text, " ", key, "=", value.size(), ":", value);
+  }
+  for (const std::string& word : filter.words) {
+    absl::StrAppend(&text, " ~", word);
   }
   return text;
 }
@@ -57,6 +65,9 @@ void ConnectionService::Register(MethodTable& methods) {
   methods.Add(Unary(service + "ListConnections",
                     Access::Right(store::kReadMetadata), this,
                     &S::ListConnections));
+  methods.Add(Unary(service + "CountConnections",
+                    Access::Right(store::kReadMetadata), this,
+                    &S::CountConnections));
   methods.Add(Unary(service + "UpdateConnection",
                     Access::Right(store::kConnect), this,
                     &S::UpdateConnection));
@@ -104,6 +115,29 @@ ConnectionService::ListConnections(const CallContext& context,
   }
   response.set_next_page_token(EncodePageToken(page.next, filters));
   response.set_cursor(events::EncodeCursor(store_.id(), newest));
+  co_return response;
+}
+
+Task<absl::StatusOr<v1::CountConnectionsResponse>>
+ConnectionService::CountConnections(
+    const CallContext& context, const v1::CountConnectionsRequest& request) {
+  VK_CO_RETURN_IF_ERROR(
+      CheckApplication(*context.caller, "parent", request.parent()));
+  VK_CO_RETURN_IF_ERROR(CheckFilter(request.parent(), "provider", "providers",
+                                    request.provider()));
+  VK_CO_RETURN_IF_ERROR(
+      co_await CheckParent(context, admin_, request.parent()));
+  VK_CO_ASSIGN_OR_RETURN(
+      const std::vector<store::ConnectionGroup> groups,
+      co_await admin_.CountConnections(request.parent(), request.provider()));
+  v1::CountConnectionsResponse response;
+  for (const store::ConnectionGroup& group : groups) {
+    v1::ConnectionCount& count = *response.add_counts();
+    count.set_provider(group.provider);
+    count.set_state(static_cast<v1::ConnectionState>(group.state));
+    count.set_needs_attention(group.needs_attention);
+    count.set_count(group.count);
+  }
   co_return response;
 }
 

@@ -29,6 +29,8 @@ class ConnectionService {
       const CallContext& context, const v1::GetConnectionRequest& request);
   Task<absl::StatusOr<v1::ListConnectionsResponse>> ListConnections(
       const CallContext& context, const v1::ListConnectionsRequest& request);
+  Task<absl::StatusOr<v1::CountConnectionsResponse>> CountConnections(
+      const CallContext& context, const v1::CountConnectionsRequest& request);
   Task<absl::StatusOr<v1::UpdateConnectionResponse>> UpdateConnection(
       const CallContext& context, const v1::UpdateConnectionRequest& request);
   Task<absl::StatusOr<v1::DeleteConnectionResponse>> DeleteConnection(

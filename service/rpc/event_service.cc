@@ -4,13 +4,57 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "service/base/status.h"
+#include "service/broker/event_history.h"
 #include "service/rpc/convert.h"
+#include "service/rpc/page_token.h"
 #include "service/rpc/reach.h"
 #include "service/rpc/validate.h"
 
 namespace valetkey::rpc {
 namespace {
+
+absl::StatusOr<std::vector<store::EventType>> CheckedTypes(
+    const google::protobuf::RepeatedField<int>& given) {
+  if (given.size() > 64) {
+    return InvalidField("types", "at most 64 event types");
+  }
+  std::vector<store::EventType> types;
+  for (int i = 0; i < given.size(); ++i) {
+    const int type = given.Get(i);
+    if (!v1::EventType_IsValid(type) || type == v1::EVENT_TYPE_UNSPECIFIED) {
+      return InvalidField(ListPath("types", i), "an EventType");
+    }
+    types.push_back(static_cast<store::EventType>(type));
+  }
+  return types;
+}
+
+absl::StatusOr<broker::HistoryFilter> Checked(
+    const v1::ListEventsRequest& request) {
+  VK_RETURN_IF_ERROR(CheckFilter(request.parent(), "connection", "connections",
+                                 request.connection()));
+  VK_RETURN_IF_ERROR(CheckFilter(request.parent(), "provider", "providers",
+                                 request.provider()));
+  broker::HistoryFilter filter;
+  VK_ASSIGN_OR_RETURN(filter.types, CheckedTypes(request.types()));
+  filter.application = request.parent();
+  filter.connection = request.connection();
+  filter.provider = request.provider();
+  return filter;
+}
+
+// Tells one request's filters from another's.
+std::string Fingerprint(const broker::HistoryFilter& filter) {
+  std::string text = absl::StrCat("ListEvents ", filter.application, " ",
+                                  filter.connection, " ", filter.provider);
+  for (const store::EventType type : filter.types) {
+    absl::StrAppend(&text, " ", static_cast<int>(type));
+  }
+  return text;
+}
 
 absl::StatusOr<broker::WatchParameters> Checked(
     const v1::WatchEventsRequest& request) {
@@ -25,16 +69,7 @@ absl::StatusOr<broker::WatchParameters> Checked(
   VK_RETURN_IF_ERROR(CheckText("subject", request.subject(), 256));
   VK_RETURN_IF_ERROR(CheckLabelMap("labels", request.labels()));
   broker::WatchParameters parameters;
-  if (request.types_size() > 64) {
-    return InvalidField("types", "at most 64 event types");
-  }
-  for (int i = 0; i < request.types_size(); ++i) {
-    const int type = request.types(i);
-    if (!v1::EventType_IsValid(type) || type == v1::EVENT_TYPE_UNSPECIFIED) {
-      return InvalidField(ListPath("types", i), "an EventType");
-    }
-    parameters.types.push_back(static_cast<store::EventType>(type));
-  }
+  VK_ASSIGN_OR_RETURN(parameters.types, CheckedTypes(request.types()));
   parameters.application = request.parent();
   parameters.cursor = request.cursor();
   parameters.snapshot = request.snapshot();
@@ -66,6 +101,9 @@ void EventService::Register(MethodTable& methods) {
   methods.Add(ServerStream<v1::WatchEventsResponse>(
       "/valetkey.v1.EventService/WatchEvents",
       Access::Right(store::kReadMetadata), this, &EventService::WatchEvents));
+  methods.Add(Unary("/valetkey.v1.EventService/ListEvents",
+                    Access::Right(store::kReadMetadata), this,
+                    &EventService::ListEvents));
 }
 
 Task<absl::Status> EventService::WatchEvents(
@@ -88,6 +126,37 @@ Task<absl::Status> EventService::WatchEvents(
     }
   }
   co_return absl::OkStatus();
+}
+
+Task<absl::StatusOr<v1::ListEventsResponse>> EventService::ListEvents(
+    const CallContext& context, const v1::ListEventsRequest& request) {
+  VK_CO_RETURN_IF_ERROR(
+      CheckApplication(*context.caller, "parent", request.parent()));
+  VK_CO_ASSIGN_OR_RETURN(broker::HistoryFilter filter, Checked(request));
+  VK_CO_ASSIGN_OR_RETURN(const int page_size,
+                         CheckedPageSize(request.page_size()));
+  const std::string filters = Fingerprint(filter);
+  VK_CO_ASSIGN_OR_RETURN(const std::string token,
+                         DecodePageToken(request.page_token(), filters));
+  std::int64_t before = broker::kNewestEvents;
+  if (!token.empty() && !absl::SimpleAtoi(token, &before)) {
+    co_return MakeError(Reason::kCursorInvalid, "the page token is damaged",
+                        {{"field", "page_token"}});
+  }
+  VK_CO_RETURN_IF_ERROR(
+      co_await CheckParent(context, admin_, request.parent()));
+  VK_CO_ASSIGN_OR_RETURN(const broker::HistoryPage page,
+                         co_await broker::ReadHistory(store_, std::move(filter),
+                                                      before, page_size));
+  v1::ListEventsResponse response;
+  for (const store::Event& event : page.events) {
+    FillEvent(event, response.add_events());
+  }
+  if (page.before != 0) {
+    response.set_next_page_token(
+        EncodePageToken(absl::StrCat(page.before), filters));
+  }
+  co_return response;
 }
 
 }  // namespace valetkey::rpc

@@ -1,4 +1,4 @@
-// valetkey.v1.EventService over the event hub. Thread-safe.
+// valetkey.v1.EventService over the event hub and the store. Thread-safe.
 
 #ifndef VALETKEY_RPC_EVENT_SERVICE_H_
 #define VALETKEY_RPC_EVENT_SERVICE_H_
@@ -32,6 +32,8 @@ class EventService {
   Task<absl::Status> WatchEvents(const CallContext& context,
                                  const v1::WatchEventsRequest& request,
                                  StreamWriter& writer);
+  Task<absl::StatusOr<v1::ListEventsResponse>> ListEvents(
+      const CallContext& context, const v1::ListEventsRequest& request);
 
  private:
   broker::Admin& admin_;

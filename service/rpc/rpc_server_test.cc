@@ -218,6 +218,76 @@ TEST_F(RpcServerTest, ListsPageByPageAndThenWatches) {
   stopper.join();
 }
 
+TEST_F(RpcServerTest, CountsSearchesAndLooksBack) {
+  for (int i = 0; i < 3; ++i) harness_.Connect(absl::StrCat("Person-", i));
+  v1::CountConnectionsRequest count;
+  count.set_parent(BrokerHarness::kApplication);
+  v1::CountConnectionsResponse counted;
+  const auto count_connections = &v1::ConnectionService::Stub::CountConnections;
+  ASSERT_TRUE(Call(count_connections, key_, count, &counted).ok());
+  ASSERT_EQ(counted.counts_size(), 1);
+  EXPECT_EQ(counted.counts(0).provider(), BrokerHarness::kProvider);
+  EXPECT_EQ(counted.counts(0).state(), v1::CONNECTION_STATE_ACTIVE);
+  EXPECT_EQ(counted.counts(0).count(), 3);
+  EXPECT_FALSE(counted.counts(0).needs_attention());
+  count.set_parent("applications/none");
+  EXPECT_EQ(ReasonIn(Call(count_connections, system_, count, &counted)),
+            "APPLICATION_NOT_FOUND");
+
+  v1::ListConnectionsRequest search;
+  search.set_parent(BrokerHarness::kApplication);
+  search.set_query("person-1");
+  v1::ListConnectionsResponse found;
+  const auto list = &v1::ConnectionService::Stub::ListConnections;
+  ASSERT_TRUE(Call(list, key_, search, &found).ok());
+  ASSERT_EQ(found.connections_size(), 1);
+  EXPECT_EQ(found.connections(0).subject(), "Person-1");
+  search.set_query("ANN_PINS");  // the account's name
+  search.set_page_size(2);
+  ASSERT_TRUE(Call(list, key_, search, &found).ok());
+  EXPECT_EQ(found.connections_size(), 2);
+  search.set_page_token(found.next_page_token());
+  ASSERT_TRUE(Call(list, key_, search, &found).ok());
+  EXPECT_EQ(found.connections_size(), 1);
+  search.set_query("another");
+  EXPECT_EQ(ReasonIn(Call(list, key_, search, &found)), "CURSOR_INVALID");
+  search.clear_page_token();
+  search.clear_query();
+  search.set_needs_attention(true);
+  ASSERT_TRUE(Call(list, key_, search, &found).ok());
+  EXPECT_EQ(found.connections_size(), 0);
+
+  v1::ListEventsRequest back;
+  back.set_parent(BrokerHarness::kApplication);
+  back.set_page_size(2);
+  v1::ListEventsResponse events;
+  const auto list_events = &v1::EventService::Stub::ListEvents;
+  std::vector<std::string> subjects;
+  do {
+    events.Clear();
+    ASSERT_TRUE(Call(list_events, key_, back, &events).ok());
+    for (const auto& event : events.events()) {
+      if (event.type() == v1::EVENT_TYPE_CONNECTED) {
+        subjects.push_back(event.subject());
+      }
+    }
+    back.set_page_token(events.next_page_token());
+  } while (!events.next_page_token().empty());
+  EXPECT_EQ(subjects,
+            (std::vector<std::string>{"Person-2", "Person-1", "Person-0"}));
+  back.set_page_token("x");
+  EXPECT_EQ(ReasonIn(Call(list_events, key_, back, &events)), "CURSOR_INVALID");
+  back.clear_page_token();
+  back.add_types(v1::EVENT_TYPE_REVOKED);
+  ASSERT_TRUE(Call(list_events, key_, back, &events).ok());
+  EXPECT_EQ(events.events_size(), 0);
+  back.set_parent("applications/none");
+  EXPECT_EQ(ReasonIn(Call(list_events, system_, back, &events)),
+            "APPLICATION_NOT_FOUND");
+  EXPECT_EQ(ReasonIn(Call(list_events, other_, back, &events)),
+            "APPLICATION_NOT_FOUND");
+}
+
 TEST_F(RpcServerTest, ProvidersNeverShowTheirSecret) {
   v1::CreateProviderRequest create;
   create.set_parent(BrokerHarness::kApplication);

@@ -17,15 +17,17 @@ inline constexpr char kGetToken[] = "/valetkey.v1.TokenService/GetToken";
 inline constexpr char kWatchEvents[] = "/valetkey.v1.EventService/WatchEvents";
 
 // As in a request's path; those of one service together.
-inline constexpr std::array<const char*, 14> kPassedOn = {
+inline constexpr std::array<const char*, 16> kPassedOn = {
     "/valetkey.v1.TokenService/Authorize",
     "/valetkey.v1.TokenService/Exchange",
     kGetToken,
     "/valetkey.v1.TokenService/Refresh",
     "/valetkey.v1.TokenService/Revoke",
     kWatchEvents,
+    "/valetkey.v1.EventService/ListEvents",
     "/valetkey.v1.ConnectionService/GetConnection",
     "/valetkey.v1.ConnectionService/ListConnections",
+    "/valetkey.v1.ConnectionService/CountConnections",
     "/valetkey.v1.ConnectionService/UpdateConnection",
     "/valetkey.v1.ConnectionService/DeleteConnection",
     "/valetkey.v1.ProviderService/GetProvider",

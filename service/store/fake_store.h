@@ -88,10 +88,15 @@ class FakeStore final : public Store {
   Task<absl::StatusOr<Backlog>> GetBacklog() override;
   Task<absl::StatusOr<std::vector<ConnectionCount>>> CountConnections()
       override;
+  Task<absl::StatusOr<std::vector<ConnectionGroup>>> GroupConnections(
+      std::string application, std::string provider) override;
   Task<absl::StatusOr<int>> DeleteExpiredAuthorizations(absl::Time before,
                                                         int limit) override;
   Task<absl::StatusOr<std::vector<Event>>> ReadEvents(
       std::int64_t after, int limit, std::string application) override;
+  Task<absl::StatusOr<std::vector<Event>>> ReadEventsBack(EventFilter filter,
+                                                          std::int64_t before,
+                                                          int limit) override;
   Task<absl::StatusOr<EventRange>> GetEventRange() override;
   Task<absl::StatusOr<std::vector<Event>>> ReadUnpublished(int limit) override;
   Task<absl::Status> MarkPublished(

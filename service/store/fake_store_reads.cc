@@ -1,12 +1,14 @@
 // What FakeStore reads, and its calls about events and expired rows.
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "service/base/status.h"
 #include "service/store/fake_store.h"
 #include "service/store/record_codec.h"
 #include "service/store/rules.h"
+#include "service/store/search.h"
 
 namespace valetkey::store {
 namespace {
@@ -37,6 +39,8 @@ bool Matches(const ConnectionFilter& filter, const Connection& connection) {
   }
   if (filter.subject && connection.subject != *filter.subject) return false;
   if (filter.state && connection.state != *filter.state) return false;
+  if (filter.needs_attention && !NeedsAttention(connection)) return false;
+  if (!FitsSearch(filter.words, connection)) return false;
   return std::all_of(filter.labels.begin(), filter.labels.end(),
                      [&](const auto& label) {
                        auto found = connection.labels.find(label.first);
@@ -175,6 +179,24 @@ FakeStore::CountConnections() {
   co_return result;
 }
 
+Task<absl::StatusOr<std::vector<ConnectionGroup>>> FakeStore::GroupConnections(
+    std::string application, std::string provider) {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("GroupConnections"));
+  MutexLock lock(mutex_);
+  std::map<std::tuple<std::string, ConnectionState, bool>, std::int64_t> counts;
+  for (const auto& [name, row] : connections_) {
+    if (row.application != application) continue;
+    if (!provider.empty() && row.provider != provider) continue;
+    ++counts[{row.provider, row.state, NeedsAttention(row)}];
+  }
+  std::vector<ConnectionGroup> groups;
+  for (const auto& [key, count] : counts) {
+    const auto& [of, state, needs_attention] = key;
+    groups.push_back({of, state, needs_attention, count});
+  }
+  co_return groups;
+}
+
 Task<absl::StatusOr<int>> FakeStore::DeleteExpiredAuthorizations(
     absl::Time before, int limit) {
   VK_CO_RETURN_IF_ERROR(co_await Enter("DeleteExpiredAuthorizations"));
@@ -194,6 +216,23 @@ Task<absl::StatusOr<std::vector<Event>>> FakeStore::ReadEvents(
   for (auto at = events_.upper_bound(after); at != events_.end(); ++at) {
     const Event& event = at->second.event;
     if (!application.empty() && event.application != application) continue;
+    if (static_cast<int>(events.size()) == ClampLimit(limit)) break;
+    events.push_back(event);
+  }
+  co_return events;
+}
+
+Task<absl::StatusOr<std::vector<Event>>> FakeStore::ReadEventsBack(
+    EventFilter filter, std::int64_t before, int limit) {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("ReadEventsBack"));
+  MutexLock lock(mutex_);
+  std::vector<Event> events;
+  for (auto at = events_.lower_bound(before); at != events_.begin();) {
+    const Event& event = (--at)->second.event;
+    if (event.application != filter.application) continue;
+    if (!filter.connection.empty() && event.connection != filter.connection) {
+      continue;
+    }
     if (static_cast<int>(events.size()) == ClampLimit(limit)) break;
     events.push_back(event);
   }

@@ -1,10 +1,12 @@
 #include "service/store/rules.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
 #include "service/store/record_codec.h"
+#include "service/store/search.h"
 
 namespace valetkey::store {
 namespace {
@@ -65,6 +67,20 @@ void DropDependants(const RowKeys& keys, const Gone& gone, Rows* rows) {
        !IsOpen(row, rows->now))) {
     rows->authorization.reset();
   }
+}
+
+void AddGroup(std::string provider, ConnectionState state, bool is_ailing,
+              std::int64_t count, std::vector<ConnectionGroup>* groups) {
+  const bool needs_attention = NeedsAttention(state, is_ailing);
+  if (!groups->empty()) {
+    ConnectionGroup& last = groups->back();
+    if (last.provider == provider && last.state == state &&
+        last.needs_attention == needs_attention) {
+      last.count += count;
+      return;
+    }
+  }
+  groups->push_back({std::move(provider), state, needs_attention, count});
 }
 
 absl::Status ApplicationInUse(absl::string_view name) {

@@ -4,6 +4,10 @@
 #ifndef VALETKEY_STORE_RULES_H_
 #define VALETKEY_STORE_RULES_H_
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -38,6 +42,11 @@ absl::Status ProviderInUse(absl::string_view name);
 absl::Status ApplicationMissing(absl::string_view name);
 absl::Status ProviderMissing(absl::string_view name);
 absl::Status KeyTaken();
+
+// Adds what an index gives, in the order of provider, state and ailing, to the
+// groups that are asked for.
+void AddGroup(std::string provider, ConnectionState state, bool is_ailing,
+              std::int64_t count, std::vector<ConnectionGroup>* groups);
 
 // `limit` as callers may give it: at least 1.
 inline int ClampLimit(int limit) { return limit < 1 ? 1 : limit; }

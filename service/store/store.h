@@ -71,7 +71,14 @@ struct ConnectionFilter {
   std::string provider;  // "": any
   std::optional<std::string> subject;
   std::optional<ConnectionState> state;
-  Labels labels;  // all of these
+  Labels labels;                        // all of these
+  std::vector<std::string> words = {};  // all of these (search.h: QueryWords)
+  bool needs_attention = false;         // only these (search.h)
+};
+
+struct EventFilter {
+  std::string application;
+  std::string connection;  // "": any
 };
 
 struct EventRange {
@@ -82,6 +89,15 @@ struct EventRange {
 struct ConnectionCount {
   ConnectionState state;
   std::int64_t count;
+};
+
+struct ConnectionGroup {
+  std::string provider;
+  ConnectionState state;
+  bool needs_attention = false;
+  std::int64_t count = 0;
+
+  bool operator==(const ConnectionGroup&) const = default;
 };
 
 struct DueConnection {
@@ -150,6 +166,10 @@ class Store {
   virtual Task<absl::StatusOr<Backlog>> GetBacklog() = 0;
   virtual Task<absl::StatusOr<std::vector<ConnectionCount>>>
   CountConnections() = 0;
+  // Those of an application, and of one provider unless it is "", by provider,
+  // state, and whether they need attention; groups without any are left out.
+  virtual Task<absl::StatusOr<std::vector<ConnectionGroup>>> GroupConnections(
+      std::string application, std::string provider) = 0;
   // Deletes authorizations that expired before `before`; how many.
   virtual Task<absl::StatusOr<int>> DeleteExpiredAuthorizations(
       absl::Time before, int limit) = 0;
@@ -158,6 +178,9 @@ class Store {
   // it is "".
   virtual Task<absl::StatusOr<std::vector<Event>>> ReadEvents(
       std::int64_t after, int limit, std::string application) = 0;
+  // Events with sequence < before, descending.
+  virtual Task<absl::StatusOr<std::vector<Event>>> ReadEventsBack(
+      EventFilter filter, std::int64_t before, int limit) = 0;
   virtual Task<absl::StatusOr<EventRange>> GetEventRange() = 0;
   // Events not yet marked as published, ascending.
   virtual Task<absl::StatusOr<std::vector<Event>>> ReadUnpublished(

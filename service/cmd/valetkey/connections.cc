@@ -21,6 +21,8 @@ struct Arguments {
   std::string subject;
   std::string state;
   std::vector<std::string> labels;
+  std::string query;
+  bool needs_attention = false;
   int limit = 0;
   bool yes = false;
 };
@@ -92,6 +94,8 @@ grpc::Status List(Shell& shell, const Arguments& arguments) {
   }
   FillMap(Checked("--label", ParsePairs(arguments.labels)),
           request.mutable_labels());
+  request.set_query(arguments.query);
+  request.set_needs_attention(arguments.needs_attention);
   v1::ListConnectionsResponse all;
   bool more = true;
   while (more) {
@@ -218,6 +222,10 @@ void AddConnectionCommands(CLI::App& app, Shell& shell) {
   list->add_option("--label", arguments->labels,
                    "KEY=VALUE that it must have; repeat for more")
       ->allow_extra_args(false);
+  list->add_option("--search", arguments->query,
+                   "Words that are in its id, subject, labels or account");
+  list->add_flag("--needs-attention", arguments->needs_attention,
+                 "Only those that need new consent, expire soon or fail");
   list->add_option("--limit", arguments->limit, "At most so many; default: all")
       ->check(CLI::PositiveNumber);
   list->callback(

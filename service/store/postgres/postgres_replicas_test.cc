@@ -26,7 +26,7 @@ TEST_F(PostgresStoreTest, ManyThatOpenAtATimeMakeTheTablesOnce) {
     EXPECT_TRUE(RunSync(store->CheckWritable()).ok());
   }
   EXPECT_EQ(ids.size(), 1u);
-  EXPECT_EQ(Query("SELECT count(*) FROM schema_version"), "1");
+  EXPECT_EQ(Query("SELECT count(*) - max(version) FROM schema_version"), "0");
 }
 
 TEST_F(PostgresStoreTest, IncrementsOfTwoStoresAddUp) {

@@ -137,6 +137,11 @@ class PostgresStore final : public Store {
     return ReadAs<std::vector<ConnectionCount>>(postgres::SelectCounts(),
                                                 postgres::CountsOf);
   }
+  Task<absl::StatusOr<std::vector<ConnectionGroup>>> GroupConnections(
+      std::string application, std::string provider) override {
+    return ReadAs<std::vector<ConnectionGroup>>(
+        postgres::SelectGroups(application, provider), postgres::GroupsOf);
+  }
   Task<absl::StatusOr<int>> DeleteExpiredAuthorizations(absl::Time before,
                                                         int limit) override {
     return WriteAs<int>({postgres::DeleteExpired(before, ClampLimit(limit))},
@@ -147,6 +152,12 @@ class PostgresStore final : public Store {
       std::int64_t after, int limit, std::string application) override {
     return GetEvents(
         postgres::SelectEvents(after, ClampLimit(limit), application));
+  }
+  Task<absl::StatusOr<std::vector<Event>>> ReadEventsBack(EventFilter filter,
+                                                          std::int64_t before,
+                                                          int limit) override {
+    return GetEvents(
+        postgres::SelectEventsBack(filter, before, ClampLimit(limit)));
   }
   Task<absl::StatusOr<EventRange>> GetEventRange() override {
     return ReadAs<EventRange>(postgres::SelectEventRange(),

@@ -51,6 +51,50 @@ TEST_F(PostgresStoreTest, KeepsAllWhenItIsOpenedAgain) {
   EXPECT_EQ(RunSync(store->GetEventRange())->oldest, 2);
 }
 
+// As in SQLite's test of that name; any bytes may stand in a subject.
+TEST_F(PostgresStoreTest, FindsWhatAnOlderVersionWrote) {
+  const std::string name = ConnectionName("a", "c-1");
+  const auto put = [&](Store& store, const Change& change) {
+    RowKeys keys;
+    keys.application = AppName("a");
+    keys.provider = ProviderName("a", "p");
+    keys.connection = name;
+    ASSERT_TRUE(RunSync(store.Update(keys, change)).ok());
+  };
+  put(*Open(), [&](Rows& rows) {
+    rows.application.emplace().name = AppName("a");
+    rows.provider.emplace().name = ProviderName("a", "p");
+    rows.provider->application = AppName("a");
+    rows.connection.emplace().name = name;
+    rows.connection->application = AppName("a");
+    rows.connection->provider = ProviderName("a", "p");
+    rows.connection->subject = "User-1 \\ \xff\xc3\x84";
+    rows.connection->account_display_name = "Ann";
+    rows.connection->last_failure = Failure{.reason = "X"};
+    rows.events = {MakeEvent("a", "c-1")};
+    return absl::OkStatus();
+  });
+  Query("DROP TABLE connection_words");
+  Query("ALTER TABLE connections DROP COLUMN ailing");
+  Query("ALTER TABLE events DROP COLUMN connection");
+  Query("CREATE INDEX connections_by_state ON connections (state)");
+  Query("DELETE FROM schema_version WHERE version > 1");
+  auto store = Open();
+  ASSERT_NE(store, nullptr);
+  const auto found = [&](const ConnectionFilter& filter) {
+    return RunSync(store->ListConnections(filter, "", 9))->items.size();
+  };
+  EXPECT_EQ(found({.words = {"c-1", "user-1", "\\", "\xff", "\xc3\x84"}}), 1u);
+  EXPECT_EQ(found({.words = {"ann"}}), 0u);
+  EXPECT_EQ(found({.needs_attention = true}), 0u);
+  put(*store, [](Rows& rows) {
+    ++rows.connection->generation;
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(found({.words = {"ann"}}), 1u);
+  EXPECT_EQ(found({.needs_attention = true}), 1u);
+}
+
 TEST_F(PostgresStoreTest, RefusesANewerSchema) {
   Open();
   Query("INSERT INTO schema_version VALUES (99)");

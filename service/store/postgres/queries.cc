@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "service/store/record_codec.h"
+#include "service/store/rules.h"
 
 namespace valetkey::store::postgres {
 namespace {
@@ -19,36 +22,27 @@ std::string Moment() {
                       kServerClock, ") AS now) ");
 }
 
+// For LIKE: the word, whatever is around it.
+std::string Pattern(absl::string_view word) {
+  return absl::StrCat(
+      "%",
+      absl::StrReplaceAll(word, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}}),
+      "%");
+}
+
 // A SELECT of connections with its values.
 class ConnectionQuery {
  public:
-  explicit ConnectionQuery(const ConnectionFilter& filter) {
-    Start(filter);
-    if (!filter.provider.empty()) Text("c.provider = ", filter.provider);
-    if (filter.subject) {
-      Value("c.subject = ", PostgresValue::Bytes(*filter.subject));
-    }
-    if (filter.state) {
-      Value("c.state = ",
-            PostgresValue::Int(static_cast<std::int64_t>(*filter.state)));
-    }
-  }
-
-  PostgresStatement Finish(const std::string& after, int limit) {
-    Text("c.name > ", after);
-    statement_.values.push_back(PostgresValue::Int(std::int64_t{limit} + 1));
-    absl::StrAppend(&statement_.text, " ORDER BY c.name LIMIT $",
-                    statement_.values.size());
-    return std::move(statement_);
-  }
-
- private:
-  // The first label leads, if there is one; the others are looked up row by
-  // row.
-  void Start(const ConnectionFilter& filter) {
+  ConnectionQuery(const ConnectionFilter& filter, const std::string& after)
+      : by_words_(!filter.words.empty()) {
     absl::StrAppend(&statement_.text, "SELECT ",
-                    Qualified("c", Table<Connection>::kColumns),
-                    " FROM connections c");
+                    Qualified("c", Table<Connection>::kColumns), " FROM ");
+    if (by_words_) {
+      StartWithWords(filter, after);
+    } else {
+      statement_.text += "connections c";
+      Text("c.name > ", after);
+    }
     if (!filter.application.empty()) {
       Text("c.application = ", filter.application);
     }
@@ -61,6 +55,54 @@ class ConnectionQuery {
       Value("l.value = ", PostgresValue::Bytes(value));
       statement_.text += ")";
     }
+    if (!filter.provider.empty()) Text("c.provider = ", filter.provider);
+    if (filter.subject) {
+      Value("c.subject = ", PostgresValue::Bytes(*filter.subject));
+    }
+    if (filter.state) {
+      Value("c.state = ",
+            PostgresValue::Int(static_cast<std::int64_t>(*filter.state)));
+    }
+    if (filter.needs_attention) {
+      // As the index has it, and without what is revoked.
+      And("(c.state = 2 OR c.ailing = 1) AND c.state <> 4");
+    }
+  }
+
+  PostgresStatement Finish(int limit) {
+    statement_.values.push_back(PostgresValue::Int(std::int64_t{limit} + 1));
+    absl::StrAppend(&statement_.text,
+                    by_words_ ? " OFFSET 0) c ORDER BY w.connection LIMIT $"
+                              : " ORDER BY c.name LIMIT $",
+                    statement_.values.size());
+    return std::move(statement_);
+  }
+
+ private:
+  // Connections are looked up one by one for the words that fit. OFFSET 0 keeps
+  // PostgreSQL from turning that around, which costs ten times as much when few
+  // fit; and it is planned for these very words, for whether to go by the index
+  // or through the whole (small) table depends on how many that is.
+  void StartWithWords(const ConnectionFilter& filter,
+                      const std::string& after) {
+    statement_.prepared = false;
+    statement_.text += "(SELECT w.connection FROM connection_words w";
+    std::string first = after;
+    if (!filter.application.empty()) {
+      first =
+          std::max(first, absl::StrCat(filter.application, "/connections/"));
+      Text("w.connection < ",
+           absl::StrCat(filter.application, "/connections0"));
+    }
+    Text("w.connection > ", first);
+    for (const std::string& word : filter.words) {
+      Value("w.words LIKE ", PostgresValue::Bytes(Pattern(word)));
+    }
+    statement_.text +=
+        " ORDER BY w.connection OFFSET 0) w CROSS JOIN LATERAL "
+        "(SELECT * FROM connections c";
+    first_condition_ = true;
+    And("c.name = w.connection");
   }
 
   void Text(absl::string_view condition, const std::string& value) {
@@ -68,13 +110,20 @@ class ConnectionQuery {
   }
 
   void Value(absl::string_view condition, PostgresValue value) {
-    absl::StrAppend(&statement_.text,
-                    statement_.values.empty() ? " WHERE " : " AND ", condition);
+    And(condition);
     statement_.values.push_back(std::move(value));
     absl::StrAppend(&statement_.text, "$", statement_.values.size());
   }
 
+  void And(absl::string_view condition) {
+    absl::StrAppend(&statement_.text, first_condition_ ? " WHERE " : " AND ",
+                    condition);
+    first_condition_ = false;
+  }
+
   PostgresStatement statement_;
+  const bool by_words_;
+  bool first_condition_ = true;
 };
 
 // To a whole number of microseconds that fits.
@@ -101,7 +150,7 @@ PostgresStatement SelectApplications(const std::string& after, int limit) {
 
 PostgresStatement SelectConnections(const ConnectionFilter& filter,
                                     const std::string& after, int limit) {
-  return ConnectionQuery(filter).Finish(after, limit);
+  return ConnectionQuery(filter, after).Finish(limit);
 }
 
 // A row that another replica is claiming at this moment is left to it.
@@ -174,6 +223,34 @@ std::vector<ConnectionCount> CountsOf(const PostgresResult& result) {
   return counts;
 }
 
+PostgresStatement SelectGroups(const std::string& application,
+                               const std::string& provider) {
+  // In the order of an index that has all of it: no row is read or sorted.
+  PostgresStatement statement;
+  statement.values = {PostgresValue::Text(application)};
+  absl::string_view condition;
+  if (!provider.empty()) {
+    condition = " AND provider = $2";
+    statement.values.push_back(PostgresValue::Text(provider));
+  }
+  statement.text = absl::StrCat(
+      "SELECT provider, state, ailing::bigint, count(*) FROM connections "
+      "WHERE application = $1",
+      condition,
+      " GROUP BY provider, state, ailing ORDER BY provider, state, ailing");
+  return statement;
+}
+
+std::vector<ConnectionGroup> GroupsOf(const PostgresResult& result) {
+  std::vector<ConnectionGroup> groups;
+  for (int row = 0; row < result.rows(); ++row) {
+    AddGroup(std::string(result.Text(row, 0)),
+             static_cast<ConnectionState>(result.Int(row, 1)),
+             result.Int(row, 2) != 0, result.Int(row, 3), &groups);
+  }
+  return groups;
+}
+
 PostgresStatement DeleteExpired(absl::Time before, int limit) {
   return {
       "DELETE FROM authorizations WHERE name IN (SELECT name "
@@ -194,6 +271,23 @@ PostgresStatement SelectEvents(std::int64_t after, int limit,
   statement.text = absl::StrCat("SELECT ", Table<Event>::kColumns,
                                 " FROM events WHERE sequence > $1", condition,
                                 " ORDER BY sequence LIMIT $2");
+  return statement;
+}
+
+PostgresStatement SelectEventsBack(const EventFilter& filter,
+                                   std::int64_t before, int limit) {
+  PostgresStatement statement;
+  statement.values = {PostgresValue::Int(before), PostgresValue::Int(limit),
+                      PostgresValue::Text(filter.application)};
+  absl::string_view condition;
+  if (!filter.connection.empty()) {
+    condition = " AND connection = $4 AND connection <> ''";
+    statement.values.push_back(PostgresValue::Text(filter.connection));
+  }
+  statement.text = absl::StrCat("SELECT ", Table<Event>::kColumns,
+                                " FROM events WHERE sequence < $1 "
+                                "AND application = $3",
+                                condition, " ORDER BY sequence DESC LIMIT $2");
   return statement;
 }
 

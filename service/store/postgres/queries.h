@@ -72,10 +72,15 @@ sql::PostgresStatement SelectBacklog(const sql::PostgresValue& clock);
 Backlog BacklogOf(const sql::PostgresResult& result);
 sql::PostgresStatement SelectCounts();
 std::vector<ConnectionCount> CountsOf(const sql::PostgresResult& result);
+sql::PostgresStatement SelectGroups(const std::string& application,
+                                    const std::string& provider);
+std::vector<ConnectionGroup> GroupsOf(const sql::PostgresResult& result);
 sql::PostgresStatement DeleteExpired(absl::Time before, int limit);
 
 sql::PostgresStatement SelectEvents(std::int64_t after, int limit,
                                     const std::string& application);
+sql::PostgresStatement SelectEventsBack(const EventFilter& filter,
+                                        std::int64_t before, int limit);
 sql::PostgresStatement SelectEventRange();
 EventRange EventRangeOf(const sql::PostgresResult& result);
 sql::PostgresStatement SelectUnpublished(int limit);

@@ -126,6 +126,32 @@ CREATE TABLE replicas (
 );
 INSERT INTO outbox (one, newest) VALUES (1, 0);
 )sql",
+    // What people look for: words (search.h), what needs care, how many there
+    // are, and a connection's events. Of what is there already, words are the
+    // id and the subject until it is next refreshed, and events of before
+    // belong to no connection. (As "escape" a subject is ASCII whatever its
+    // bytes are, so that lower() can be trusted with it.)
+    R"sql(
+CREATE TABLE connection_words (
+  connection TEXT COLLATE "C" PRIMARY KEY
+    CONSTRAINT connection_words_connection
+    REFERENCES connections (name) ON DELETE CASCADE,
+  words BYTEA NOT NULL
+);
+INSERT INTO connection_words (connection, words)
+  SELECT name, decode(lower((encode(convert_to(split_part(name, '/', 4),
+    'UTF8'), 'escape') || chr(10) || encode(subject, 'escape'))
+    COLLATE "C"), 'escape') FROM connections;
+ALTER TABLE connections ADD COLUMN ailing SMALLINT NOT NULL DEFAULT 0;
+DROP INDEX connections_by_state;
+CREATE INDEX connections_by_health
+  ON connections (application, provider, state, ailing);
+CREATE INDEX connections_by_attention ON connections (application, name)
+  WHERE state = 2 OR ailing = 1;
+ALTER TABLE events ADD COLUMN connection TEXT COLLATE "C" NOT NULL DEFAULT '';
+CREATE INDEX events_by_connection ON events (connection, sequence)
+  WHERE connection <> '';
+)sql",
 };
 
 // Any constant that no other program is likely to lock in the same database.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "service/base/status.h"
 #include "service/store/record_codec.h"
+#include "service/store/search.h"
 
 namespace valetkey::store::postgres {
 namespace {
@@ -102,6 +103,22 @@ void SaveLabels(const Connection& record, const Loaded<Connection>& before,
          {PostgresValue::Text(record.application), PostgresValue::Bytes(key),
           PostgresValue::Bytes(value), PostgresValue::Text(record.name)}});
   }
+}
+
+// Written again with new tokens, so that a row that a program without search
+// has written is found at last.
+void SaveWords(const Connection& record, const Loaded<Connection>& before,
+               Batch* batch) {
+  const std::string words = SearchText(record);
+  if (before.record && before.record->generation == record.generation &&
+      SearchText(*before.record) == words) {
+    return;
+  }
+  batch->push_back(
+      {"INSERT INTO connection_words AS w (connection, words) VALUES ($1, $2) "
+       "ON CONFLICT (connection) DO UPDATE SET words = excluded.words "
+       "WHERE w.words <> excluded.words",
+       {PostgresValue::Text(record.name), PostgresValue::Bytes(words)}});
 }
 
 }  // namespace
@@ -208,9 +225,10 @@ void Save(const Connection& record, const Loaded<Connection>& before,
   values.push_back(PostgresValue::Text(record.provider));
   values.push_back(PostgresValue::Bytes(record.subject));
   values.push_back(PostgresValue::Int(static_cast<std::int64_t>(record.state)));
+  values.push_back(PostgresValue::Int(IsAiling(record) ? 1 : 0));
   std::vector<absl::string_view> columns = {
       "name",     "revision", "record", "application",
-      "provider", "subject",  "state"};
+      "provider", "subject",  "state",  "ailing"};
   // A due time that the change has left as it was may have been moved by a
   // claim since it was read: it stays.
   if (!before.record || before.record->due_time != record.due_time) {
@@ -218,6 +236,7 @@ void Save(const Connection& record, const Loaded<Connection>& before,
     values.push_back(PostgresValue::Int(EncodeOptional(record.due_time)));
   }
   SaveColumns(columns, std::move(values), before, batch);
+  SaveWords(record, before, batch);
   SaveLabels(record, before, batch);
 }
 
@@ -225,11 +244,11 @@ void Append(const Event& event, Batch* batch) {
   std::string blob;
   Encode(event, &blob);
   batch->push_back(
-      {"INSERT INTO events (application, time, record) VALUES ($1, $2, $3) "
-       "RETURNING id",
+      {"INSERT INTO events (application, time, record, connection) "
+       "VALUES ($1, $2, $3, $4) RETURNING id",
        {PostgresValue::Text(event.application),
-        PostgresValue::Int(EncodeTime(event.time)),
-        PostgresValue::Bytes(blob)}});
+        PostgresValue::Int(EncodeTime(event.time)), PostgresValue::Bytes(blob),
+        PostgresValue::Text(event.connection)}});
 }
 
 void Delete(absl::string_view table, const std::string& name,

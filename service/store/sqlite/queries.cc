@@ -56,17 +56,24 @@ class ConnectionQuery {
     if (filter.state) {
       Int("c.state = ", static_cast<std::int64_t>(*filter.state));
     }
+    if (filter.needs_attention) {
+      // As the index has it, and without what is revoked.
+      And("(state = 2 OR ailing = 1) AND c.state <> 4");
+    }
   }
 
   absl::StatusOr<Page<Connection>> Read(sql::Sqlite& db,
                                         const std::string& after, int limit) {
-    Text(absl::StrCat(name_, " > "), after);
+    first_ = std::max(first_, after);
+    Text(absl::StrCat(name_, " > "), first_);
     absl::StrAppend(&sql_, " ORDER BY ", name_, " LIMIT ");
     Value(std::int64_t{limit} + 1);
     VK_ASSIGN_OR_RETURN(sql::Statement query, db.Prepare(sql_));
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const int parameter = static_cast<int>(i) + 1;
-      if (values_[i].text != nullptr) {
+      if (values_[i].is_blob) {
+        query.BindBlob(parameter, *values_[i].text);
+      } else if (values_[i].text != nullptr) {
         query.BindText(parameter, *values_[i].text);
       } else {
         query.BindInt(parameter, values_[i].number);
@@ -79,13 +86,35 @@ class ConnectionQuery {
   struct Bound {
     const std::string* text = nullptr;
     std::int64_t number = 0;
+    bool is_blob = false;
   };
 
-  // The first label leads, if there is one: its index gives exactly the
-  // connections that have it, in the order of their names. (CROSS JOIN keeps
-  // SQLite from turning that around.) The others are looked up row by row.
+  // What leads gives its connections in the order of their names. (CROSS JOIN
+  // keeps SQLite from turning that around.) Words do, if there are any: their
+  // table is small, and read from where the page begins to where it is full.
+  // Else the first label does: its index gives exactly the connections that
+  // have it. The other labels are looked up row by row.
   void Start(const ConnectionFilter& filter) {
     absl::StrAppend(&sql_, "SELECT ", ConnectionColumns(), " FROM ");
+    if (!filter.words.empty()) {
+      name_ = "w.connection";
+      sql_ +=
+          "connection_words w CROSS JOIN connections c "
+          "ON c.name = w.connection";
+      for (const std::string& word : filter.words) {
+        And("instr(w.words, ");
+        values_.push_back({&word, 0, /*is_blob=*/true});
+        absl::StrAppend(&sql_, "?", values_.size(), ") > 0");
+      }
+      if (!filter.application.empty()) {
+        Text("c.application = ", filter.application);
+        first_ = absl::StrCat(filter.application, "/connections/");
+        last_ = absl::StrCat(filter.application, "/connections0");
+        Text("w.connection < ", last_);
+      }
+      for (const auto& label : filter.labels) Label(label);
+      return;
+    }
     if (filter.labels.empty()) {
       sql_ += "connections c";
       if (!filter.application.empty()) {
@@ -103,15 +132,17 @@ class ConnectionQuery {
     auto label = filter.labels.begin();
     Text("l.key = ", label->first);
     Text("l.value = ", label->second);
-    for (++label; label != filter.labels.end(); ++label) {
-      Text(
-          "EXISTS (SELECT 1 FROM connection_labels m WHERE "
-          "m.application = c.application AND m.connection = c.name "
-          "AND m.key = ",
-          label->first);
-      Text("m.value = ", label->second);
-      sql_ += ")";
-    }
+    for (++label; label != filter.labels.end(); ++label) Label(*label);
+  }
+
+  void Label(const Labels::value_type& label) {
+    Text(
+        "EXISTS (SELECT 1 FROM connection_labels m WHERE "
+        "m.application = c.application AND m.connection = c.name "
+        "AND m.key = ",
+        label.first);
+    Text("m.value = ", label.second);
+    sql_ += ")";
   }
 
   void Text(absl::string_view condition, const std::string& value) {
@@ -131,11 +162,15 @@ class ConnectionQuery {
   }
 
   void And(absl::string_view condition) {
-    absl::StrAppend(&sql_, values_.empty() ? " WHERE " : " AND ", condition);
+    absl::StrAppend(&sql_, first_condition_ ? " WHERE " : " AND ", condition);
+    first_condition_ = false;
   }
 
   std::string sql_;
+  bool first_condition_ = true;
   std::string name_ = "c.name";
+  std::string first_;  // names after it
+  std::string last_;
   std::vector<Bound> values_;
 };
 
@@ -307,6 +342,50 @@ absl::StatusOr<std::vector<ConnectionCount>> CountConnections(sql::Sqlite& db) {
     counts.push_back(
         {static_cast<ConnectionState>(query.Int(0)), query.Int(1)});
   }
+}
+
+absl::StatusOr<std::vector<ConnectionGroup>> GroupConnections(
+    sql::Sqlite& db, const std::string& application,
+    const std::string& provider) {
+  // In the order of an index that has all of it: no row is read or sorted.
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement query,
+      db.Prepare(absl::StrCat(
+          "SELECT provider, state, ailing, count(*) FROM connections "
+          "WHERE application = ?1",
+          provider.empty() ? "" : " AND provider = ?2",
+          " GROUP BY provider, state, ailing "
+          "ORDER BY provider, state, ailing")));
+  query.BindText(1, application);
+  if (!provider.empty()) query.BindText(2, provider);
+  std::vector<ConnectionGroup> groups;
+  for (;;) {
+    VK_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return groups;
+    AddGroup(std::string(query.Text(0)),
+             static_cast<ConnectionState>(query.Int(1)), query.Int(2) != 0,
+             query.Int(3), &groups);
+  }
+}
+
+absl::StatusOr<std::vector<Event>> ReadEventsBack(sql::Sqlite& db,
+                                                  const EventFilter& filter,
+                                                  std::int64_t before,
+                                                  int limit) {
+  const bool one = !filter.connection.empty();
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement query,
+      db.Prepare(absl::StrCat(
+          "SELECT ", Table<Event>::kColumns,
+          " FROM events WHERE sequence < ?1 AND ",
+          one ? "connection = ?3 AND connection <> '' AND +application = ?4"
+              : "application = ?3",
+          " ORDER BY sequence DESC LIMIT ?2")));
+  query.BindInt(1, before);
+  query.BindInt(2, limit);
+  query.BindText(3, one ? filter.connection : filter.application);
+  if (one) query.BindText(4, filter.application);
+  return ReadAll<Event>(query);
 }
 
 absl::StatusOr<std::vector<Event>> ReadEvents(sql::Sqlite& db,

@@ -43,9 +43,16 @@ absl::Status Beat(sql::Sqlite& db, const Replica& replica, absl::Time now,
                   absl::Duration keep);
 absl::StatusOr<std::vector<Replica>> ListReplicas(sql::Sqlite& db);
 absl::StatusOr<std::vector<ConnectionCount>> CountConnections(sql::Sqlite& db);
+absl::StatusOr<std::vector<ConnectionGroup>> GroupConnections(
+    sql::Sqlite& db, const std::string& application,
+    const std::string& provider);
 absl::StatusOr<std::vector<Event>> ReadEvents(sql::Sqlite& db,
                                               std::int64_t after, int limit,
                                               const std::string& application);
+absl::StatusOr<std::vector<Event>> ReadEventsBack(sql::Sqlite& db,
+                                                  const EventFilter& filter,
+                                                  std::int64_t before,
+                                                  int limit);
 absl::StatusOr<EventRange> GetEventRange(sql::Sqlite& db);
 absl::StatusOr<std::vector<Event>> ReadUnpublished(sql::Sqlite& db, int limit);
 

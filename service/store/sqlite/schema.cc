@@ -119,6 +119,30 @@ CREATE TABLE replicas (
   status BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // What people look for: words (search.h), what needs care, how many there
+    // are, and a connection's events. Of what is there already, words are the
+    // id and the subject until it is next refreshed, and events of before
+    // belong to no connection.
+    R"sql(
+CREATE TABLE connection_words (
+  connection TEXT PRIMARY KEY REFERENCES connections (name) ON DELETE CASCADE,
+  words BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO connection_words (connection, words)
+  SELECT name, CAST(lower(substr(name, instr(name, '/connections/') + 13)
+    || char(10) || subject) AS BLOB) FROM connections;
+
+ALTER TABLE connections ADD COLUMN ailing INTEGER NOT NULL DEFAULT 0;
+DROP INDEX connections_by_state;
+CREATE INDEX connections_by_health
+  ON connections (application, provider, state, ailing);
+CREATE INDEX connections_by_attention ON connections (application, name)
+  WHERE state = 2 OR ailing = 1;
+
+ALTER TABLE events ADD COLUMN connection TEXT NOT NULL DEFAULT '';
+CREATE INDEX events_by_connection ON events (connection, sequence)
+  WHERE connection <> '';
+)sql",
 };
 
 absl::Status Unavailable(absl::string_view message) {

@@ -157,6 +157,12 @@ class SqliteStoreImpl final : public SqliteStore {
       override {
     return Read<std::vector<ConnectionCount>>(store::CountConnections);
   }
+  Task<absl::StatusOr<std::vector<ConnectionGroup>>> GroupConnections(
+      std::string application, std::string provider) override {
+    return Read<std::vector<ConnectionGroup>>([=](sql::Sqlite& db) {
+      return store::GroupConnections(db, application, provider);
+    });
+  }
   Task<absl::StatusOr<int>> DeleteExpiredAuthorizations(absl::Time before,
                                                         int limit) override {
     return Write<int>([=](sql::Sqlite& db) {
@@ -168,6 +174,13 @@ class SqliteStoreImpl final : public SqliteStore {
       std::int64_t after, int limit, std::string application) override {
     return Read<std::vector<Event>>([=](sql::Sqlite& db) {
       return store::ReadEvents(db, after, ClampLimit(limit), application);
+    });
+  }
+  Task<absl::StatusOr<std::vector<Event>>> ReadEventsBack(EventFilter filter,
+                                                          std::int64_t before,
+                                                          int limit) override {
+    return Read<std::vector<Event>>([=](sql::Sqlite& db) {
+      return store::ReadEventsBack(db, filter, before, ClampLimit(limit));
     });
   }
   Task<absl::StatusOr<EventRange>> GetEventRange() override {

@@ -56,6 +56,75 @@ absl::Status PutApplication(Store& store, const std::string& id,
       .status();
 }
 
+// What a version without search has written is found: by its id and subject at
+// once, and by all else when it next has new tokens.
+TEST(SqliteStore, FindsWhatAnOlderVersionWrote) {
+  TempFolder folder;
+  const std::string path = folder.File("a.db");
+  const std::string name = ConnectionName("a", "c-1");
+  const auto put = [&](Store& store, const Change& change) {
+    RowKeys keys;
+    keys.application = AppName("a");
+    keys.provider = ProviderName("a", "p");
+    keys.connection = name;
+    ASSERT_TRUE(RunSync(store.Update(keys, change)).ok());
+  };
+  {
+    auto store = Open(path);
+    ASSERT_TRUE(store.ok()) << store.status();
+    put(**store, [&](Rows& rows) {
+      rows.application.emplace().name = AppName("a");
+      rows.provider.emplace().name = ProviderName("a", "p");
+      rows.provider->application = AppName("a");
+      rows.connection.emplace().name = name;
+      rows.connection->application = AppName("a");
+      rows.connection->provider = ProviderName("a", "p");
+      rows.connection->subject = "User-1";
+      rows.connection->account_display_name = "Ann";
+      rows.connection->last_failure = Failure{.reason = "X"};
+      rows.events = {MakeEvent("a", "c-1")};
+      return absl::OkStatus();
+    });
+  }
+  {
+    auto db = sql::Sqlite::Open(path, {});
+    ASSERT_TRUE((*db)
+                    ->Execute("DROP TABLE connection_words;"
+                              "DROP INDEX connections_by_health;"
+                              "DROP INDEX connections_by_attention;"
+                              "DROP INDEX events_by_connection;"
+                              "ALTER TABLE connections DROP COLUMN ailing;"
+                              "ALTER TABLE events DROP COLUMN connection;"
+                              "CREATE INDEX connections_by_state "
+                              "ON connections (state);"
+                              "DELETE FROM schema_version WHERE version > 2;")
+                    .ok());
+  }
+  auto store = Open(path);
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto found = [&](const ConnectionFilter& filter) {
+    return RunSync((*store)->ListConnections(filter, "", 9))->items.size();
+  };
+  EXPECT_EQ(found({.words = {"c-1", "user-1"}}), 1u);
+  EXPECT_EQ(found({.words = {"ann"}}), 0u);
+  EXPECT_EQ(found({.needs_attention = true}), 0u);
+  put(**store, [](Rows& rows) {
+    ++rows.connection->generation;
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(found({.words = {"ann"}}), 1u);
+  EXPECT_EQ(found({.needs_attention = true}), 1u);
+  put(**store, [](Rows& rows) {
+    rows.connection->last_failure.reset();
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(found({.needs_attention = true}), 0u);
+  EXPECT_EQ(
+      RunSync((*store)->ReadEventsBack({.application = AppName("a")}, 9, 9))
+          ->size(),
+      1u);
+}
+
 TEST(SqliteStore, KeepsAllWhenItIsOpenedAgain) {
   TempFolder folder;
   const std::string path = folder.File("deep/er/a.db");

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 
+#include "absl/strings/match.h"
 #include "service/base/status.h"
 #include "service/store/record_codec.h"
+#include "service/store/search.h"
 
 namespace valetkey::store {
 namespace {
@@ -71,25 +73,45 @@ absl::Status SaveLabels(sql::Sqlite& db, const Connection& record,
   return absl::OkStatus();
 }
 
+// Written again with new tokens, so that a row that a program without search
+// has written is found at last.
+absl::Status SaveWords(sql::Sqlite& db, const Connection& record,
+                       const Loaded<Connection>& before) {
+  const std::string words = SearchText(record);
+  if (before.record && before.record->generation == record.generation &&
+      SearchText(*before.record) == words) {
+    return absl::OkStatus();
+  }
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement save,
+      db.Prepare("INSERT INTO connection_words (connection, words) "
+                 "VALUES (?1, ?2) ON CONFLICT (connection) DO UPDATE SET "
+                 "words = excluded.words WHERE words <> excluded.words"));
+  save.BindText(1, record.name);
+  save.BindBlob(2, words);
+  return save.Run();
+}
+
 // The least statement that writes what has changed: SQLite rewrites every
-// index of which a column is named, changed or not.
+// index of which a column is named, changed or not. A program without the
+// column "ailing" may have left it wrong, so it is named while it is 1.
 absl::string_view ConnectionStatement(const Connection& record,
                                       const Loaded<Connection>& before) {
   if (!before.record) {
     return "INSERT INTO connections (name, revision, record, application, "
-           "provider, subject, state, due_time) "
-           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+           "provider, subject, state, due_time, ailing) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
   }
   const Connection& old = *before.record;
   if (record.application != old.application ||
       record.provider != old.provider || record.subject != old.subject) {
     return "UPDATE connections SET revision = ?2, record = ?3, "
            "application = ?4, provider = ?5, subject = ?6, state = ?7, "
-           "due_time = ?8 WHERE name = ?1";
+           "due_time = ?8, ailing = ?9 WHERE name = ?1";
   }
-  if (record.state != old.state) {
+  if (record.state != old.state || IsAiling(record) || IsAiling(old)) {
     return "UPDATE connections SET revision = ?2, record = ?3, state = ?7, "
-           "due_time = ?8 WHERE name = ?1";
+           "due_time = ?8, ailing = ?9 WHERE name = ?1";
   }
   if (record.due_time != old.due_time) {
     return "UPDATE connections SET revision = ?2, record = ?3, due_time = ?8 "
@@ -212,29 +234,32 @@ absl::Status Save(sql::Sqlite& db, const Authorization& record,
 absl::Status Save(sql::Sqlite& db, const Connection& record,
                   const Loaded<Connection>& before) {
   {
-    VK_ASSIGN_OR_RETURN(sql::Statement save,
-                        db.Prepare(ConnectionStatement(record, before)));
+    const absl::string_view sql = ConnectionStatement(record, before);
+    VK_ASSIGN_OR_RETURN(sql::Statement save, db.Prepare(sql));
     BindCommon(save, record, before);
     save.BindText(4, record.application);
     save.BindText(5, record.provider);
     save.BindText(6, record.subject);
     save.BindInt(7, static_cast<std::int64_t>(record.state));
     save.BindInt(8, EncodeOptional(record.due_time));
+    if (absl::StrContains(sql, "?9")) save.BindInt(9, IsAiling(record) ? 1 : 0);
     VK_RETURN_IF_ERROR(save.Run());
   }
+  VK_RETURN_IF_ERROR(SaveWords(db, record, before));
   return SaveLabels(db, record, before);
 }
 
 absl::Status Append(sql::Sqlite& db, Event* event) {
   VK_ASSIGN_OR_RETURN(
       sql::Statement insert,
-      db.Prepare("INSERT INTO events (application, time, record) "
-                 "VALUES (?1, ?2, ?3)"));
+      db.Prepare("INSERT INTO events (application, time, record, connection) "
+                 "VALUES (?1, ?2, ?3, ?4)"));
   std::string blob;
   Encode(*event, &blob);
   insert.BindText(1, event->application);
   insert.BindInt(2, EncodeTime(event->time));
   insert.BindBlob(3, blob);
+  insert.BindText(4, event->connection);
   VK_RETURN_IF_ERROR(insert.Run());
   event->sequence = db.last_insert_id();
   return absl::OkStatus();

@@ -544,9 +544,19 @@ type ListConnectionsRequest struct {
 	// Only in this state.
 	State ConnectionState `protobuf:"varint,6,opt,name=state,proto3,enum=valetkey.v1.ConnectionState" json:"state,omitempty"`
 	// Only with all of these labels, exactly.
-	Labels        map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Only those with all of these words, apart by spaces, somewhere in their id,
+	// subject, labels' values, or the account's id or name at the provider. ASCII
+	// letters match in either case. At most 128 bytes. A connection that was
+	// last refreshed before this server's version knew of search is found by its
+	// id and subject alone.
+	Query string `protobuf:"bytes,8,opt,name=query,proto3" json:"query,omitempty"`
+	// Only those that need somebody's care: the person must consent again, the
+	// refresh token dies soon, or the last attempt to refresh or to revoke
+	// failed.
+	NeedsAttention bool `protobuf:"varint,9,opt,name=needs_attention,json=needsAttention,proto3" json:"needs_attention,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListConnectionsRequest) Reset() {
@@ -628,6 +638,20 @@ func (x *ListConnectionsRequest) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *ListConnectionsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ListConnectionsRequest) GetNeedsAttention() bool {
+	if x != nil {
+		return x.NeedsAttention
+	}
+	return false
+}
+
 // A page of connections.
 type ListConnectionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -693,6 +717,180 @@ func (x *ListConnectionsResponse) GetCursor() string {
 	return ""
 }
 
+// Asks how many connections there are.
+type CountConnectionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `applications/{a}`. Required.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Only of this provider, `applications/{a}/providers/{p}`.
+	Provider      string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountConnectionsRequest) Reset() {
+	*x = CountConnectionsRequest{}
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountConnectionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountConnectionsRequest) ProtoMessage() {}
+
+func (x *CountConnectionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountConnectionsRequest.ProtoReflect.Descriptor instead.
+func (*CountConnectionsRequest) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CountConnectionsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CountConnectionsRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+// How many there are.
+type CountConnectionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By provider, then state. Groups without a connection are left out.
+	Counts        []*ConnectionCount `protobuf:"bytes,1,rep,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountConnectionsResponse) Reset() {
+	*x = CountConnectionsResponse{}
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountConnectionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountConnectionsResponse) ProtoMessage() {}
+
+func (x *CountConnectionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountConnectionsResponse.ProtoReflect.Descriptor instead.
+func (*CountConnectionsResponse) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CountConnectionsResponse) GetCounts() []*ConnectionCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// How many connections are alike.
+type ConnectionCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `applications/{a}/providers/{p}`.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Their state.
+	State ConnectionState `protobuf:"varint,2,opt,name=state,proto3,enum=valetkey.v1.ConnectionState" json:"state,omitempty"`
+	// Whether they need care, as `ListConnectionsRequest.needs_attention` has it.
+	NeedsAttention bool `protobuf:"varint,3,opt,name=needs_attention,json=needsAttention,proto3" json:"needs_attention,omitempty"`
+	// How many.
+	Count         int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionCount) Reset() {
+	*x = ConnectionCount{}
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionCount) ProtoMessage() {}
+
+func (x *ConnectionCount) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionCount.ProtoReflect.Descriptor instead.
+func (*ConnectionCount) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ConnectionCount) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ConnectionCount) GetState() ConnectionState {
+	if x != nil {
+		return x.State
+	}
+	return ConnectionState_CONNECTION_STATE_UNSPECIFIED
+}
+
+func (x *ConnectionCount) GetNeedsAttention() bool {
+	if x != nil {
+		return x.NeedsAttention
+	}
+	return false
+}
+
+func (x *ConnectionCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // Changes a connection.
 type UpdateConnectionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -706,7 +904,7 @@ type UpdateConnectionRequest struct {
 
 func (x *UpdateConnectionRequest) Reset() {
 	*x = UpdateConnectionRequest{}
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[7]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +916,7 @@ func (x *UpdateConnectionRequest) String() string {
 func (*UpdateConnectionRequest) ProtoMessage() {}
 
 func (x *UpdateConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[7]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +929,7 @@ func (x *UpdateConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateConnectionRequest.ProtoReflect.Descriptor instead.
 func (*UpdateConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{7}
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UpdateConnectionRequest) GetConnection() *Connection {
@@ -759,7 +957,7 @@ type UpdateConnectionResponse struct {
 
 func (x *UpdateConnectionResponse) Reset() {
 	*x = UpdateConnectionResponse{}
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[8]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +969,7 @@ func (x *UpdateConnectionResponse) String() string {
 func (*UpdateConnectionResponse) ProtoMessage() {}
 
 func (x *UpdateConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[8]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +982,7 @@ func (x *UpdateConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateConnectionResponse.ProtoReflect.Descriptor instead.
 func (*UpdateConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{8}
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateConnectionResponse) GetConnection() *Connection {
@@ -807,7 +1005,7 @@ type DeleteConnectionRequest struct {
 
 func (x *DeleteConnectionRequest) Reset() {
 	*x = DeleteConnectionRequest{}
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[9]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1017,7 @@ func (x *DeleteConnectionRequest) String() string {
 func (*DeleteConnectionRequest) ProtoMessage() {}
 
 func (x *DeleteConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[9]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1030,7 @@ func (x *DeleteConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteConnectionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{9}
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeleteConnectionRequest) GetName() string {
@@ -858,7 +1056,7 @@ type DeleteConnectionResponse struct {
 
 func (x *DeleteConnectionResponse) Reset() {
 	*x = DeleteConnectionResponse{}
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[10]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +1068,7 @@ func (x *DeleteConnectionResponse) String() string {
 func (*DeleteConnectionResponse) ProtoMessage() {}
 
 func (x *DeleteConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valetkey_v1_connection_service_proto_msgTypes[10]
+	mi := &file_valetkey_v1_connection_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +1081,7 @@ func (x *DeleteConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteConnectionResponse.ProtoReflect.Descriptor instead.
 func (*DeleteConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{10}
+	return file_valetkey_v1_connection_service_proto_rawDescGZIP(), []int{13}
 }
 
 var File_valetkey_v1_connection_service_proto protoreflect.FileDescriptor
@@ -939,7 +1137,7 @@ const file_valetkey_v1_connection_service_proto_rawDesc = "" +
 	"\x15GetConnectionResponse\x127\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\v2\x17.valetkey.v1.ConnectionR\n" +
-	"connection\"\xda\x02\n" +
+	"connection\"\x99\x03\n" +
 	"\x16ListConnectionsRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -948,14 +1146,26 @@ const file_valetkey_v1_connection_service_proto_rawDesc = "" +
 	"\bprovider\x18\x04 \x01(\tR\bprovider\x12\x18\n" +
 	"\asubject\x18\x05 \x01(\tR\asubject\x122\n" +
 	"\x05state\x18\x06 \x01(\x0e2\x1c.valetkey.v1.ConnectionStateR\x05state\x12G\n" +
-	"\x06labels\x18\a \x03(\v2/.valetkey.v1.ListConnectionsRequest.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\a \x03(\v2/.valetkey.v1.ListConnectionsRequest.LabelsEntryR\x06labels\x12\x14\n" +
+	"\x05query\x18\b \x01(\tR\x05query\x12'\n" +
+	"\x0fneeds_attention\x18\t \x01(\bR\x0eneedsAttention\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x94\x01\n" +
 	"\x17ListConnectionsResponse\x129\n" +
 	"\vconnections\x18\x01 \x03(\v2\x17.valetkey.v1.ConnectionR\vconnections\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
-	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"\x8f\x01\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"M\n" +
+	"\x17CountConnectionsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1a\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\"P\n" +
+	"\x18CountConnectionsResponse\x124\n" +
+	"\x06counts\x18\x01 \x03(\v2\x1c.valetkey.v1.ConnectionCountR\x06counts\"\xa0\x01\n" +
+	"\x0fConnectionCount\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x122\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1c.valetkey.v1.ConnectionStateR\x05state\x12'\n" +
+	"\x0fneeds_attention\x18\x03 \x01(\bR\x0eneedsAttention\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"\x8f\x01\n" +
 	"\x17UpdateConnectionRequest\x127\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\v2\x17.valetkey.v1.ConnectionR\n" +
@@ -975,10 +1185,11 @@ const file_valetkey_v1_connection_service_proto_rawDesc = "" +
 	"\x17CONNECTION_STATE_ACTIVE\x10\x01\x12-\n" +
 	")CONNECTION_STATE_REAUTHORIZATION_REQUIRED\x10\x02\x12\x1d\n" +
 	"\x19CONNECTION_STATE_REVOKING\x10\x03\x12\x1c\n" +
-	"\x18CONNECTION_STATE_REVOKED\x10\x042\x8b\x03\n" +
+	"\x18CONNECTION_STATE_REVOKED\x10\x042\xec\x03\n" +
 	"\x11ConnectionService\x12V\n" +
 	"\rGetConnection\x12!.valetkey.v1.GetConnectionRequest\x1a\".valetkey.v1.GetConnectionResponse\x12\\\n" +
 	"\x0fListConnections\x12#.valetkey.v1.ListConnectionsRequest\x1a$.valetkey.v1.ListConnectionsResponse\x12_\n" +
+	"\x10CountConnections\x12$.valetkey.v1.CountConnectionsRequest\x1a%.valetkey.v1.CountConnectionsResponse\x12_\n" +
 	"\x10UpdateConnection\x12$.valetkey.v1.UpdateConnectionRequest\x1a%.valetkey.v1.UpdateConnectionResponse\x12_\n" +
 	"\x10DeleteConnection\x12$.valetkey.v1.DeleteConnectionRequest\x1a%.valetkey.v1.DeleteConnectionResponseBW\n" +
 	"\x0fdev.valetkey.v1P\x01ZBgithub.com/valetkey/valetkey/clients/go/gen/valetkey/v1;valetkeyv1b\x06proto3"
@@ -996,7 +1207,7 @@ func file_valetkey_v1_connection_service_proto_rawDescGZIP() []byte {
 }
 
 var file_valetkey_v1_connection_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_valetkey_v1_connection_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_valetkey_v1_connection_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_valetkey_v1_connection_service_proto_goTypes = []any{
 	(ConnectionState)(0),             // 0: valetkey.v1.ConnectionState
 	(*Connection)(nil),               // 1: valetkey.v1.Connection
@@ -1006,49 +1217,56 @@ var file_valetkey_v1_connection_service_proto_goTypes = []any{
 	(*GetConnectionResponse)(nil),    // 5: valetkey.v1.GetConnectionResponse
 	(*ListConnectionsRequest)(nil),   // 6: valetkey.v1.ListConnectionsRequest
 	(*ListConnectionsResponse)(nil),  // 7: valetkey.v1.ListConnectionsResponse
-	(*UpdateConnectionRequest)(nil),  // 8: valetkey.v1.UpdateConnectionRequest
-	(*UpdateConnectionResponse)(nil), // 9: valetkey.v1.UpdateConnectionResponse
-	(*DeleteConnectionRequest)(nil),  // 10: valetkey.v1.DeleteConnectionRequest
-	(*DeleteConnectionResponse)(nil), // 11: valetkey.v1.DeleteConnectionResponse
-	nil,                              // 12: valetkey.v1.Connection.LabelsEntry
-	nil,                              // 13: valetkey.v1.Connection.MetadataEntry
-	nil,                              // 14: valetkey.v1.ListConnectionsRequest.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 15: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),    // 16: google.protobuf.FieldMask
+	(*CountConnectionsRequest)(nil),  // 8: valetkey.v1.CountConnectionsRequest
+	(*CountConnectionsResponse)(nil), // 9: valetkey.v1.CountConnectionsResponse
+	(*ConnectionCount)(nil),          // 10: valetkey.v1.ConnectionCount
+	(*UpdateConnectionRequest)(nil),  // 11: valetkey.v1.UpdateConnectionRequest
+	(*UpdateConnectionResponse)(nil), // 12: valetkey.v1.UpdateConnectionResponse
+	(*DeleteConnectionRequest)(nil),  // 13: valetkey.v1.DeleteConnectionRequest
+	(*DeleteConnectionResponse)(nil), // 14: valetkey.v1.DeleteConnectionResponse
+	nil,                              // 15: valetkey.v1.Connection.LabelsEntry
+	nil,                              // 16: valetkey.v1.Connection.MetadataEntry
+	nil,                              // 17: valetkey.v1.ListConnectionsRequest.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),    // 19: google.protobuf.FieldMask
 }
 var file_valetkey_v1_connection_service_proto_depIdxs = []int32{
-	12, // 0: valetkey.v1.Connection.labels:type_name -> valetkey.v1.Connection.LabelsEntry
+	15, // 0: valetkey.v1.Connection.labels:type_name -> valetkey.v1.Connection.LabelsEntry
 	0,  // 1: valetkey.v1.Connection.state:type_name -> valetkey.v1.ConnectionState
-	15, // 2: valetkey.v1.Connection.create_time:type_name -> google.protobuf.Timestamp
-	15, // 3: valetkey.v1.Connection.update_time:type_name -> google.protobuf.Timestamp
-	15, // 4: valetkey.v1.Connection.expire_time:type_name -> google.protobuf.Timestamp
-	15, // 5: valetkey.v1.Connection.last_refresh_time:type_name -> google.protobuf.Timestamp
-	15, // 6: valetkey.v1.Connection.next_refresh_time:type_name -> google.protobuf.Timestamp
-	15, // 7: valetkey.v1.Connection.refresh_expire_time:type_name -> google.protobuf.Timestamp
+	18, // 2: valetkey.v1.Connection.create_time:type_name -> google.protobuf.Timestamp
+	18, // 3: valetkey.v1.Connection.update_time:type_name -> google.protobuf.Timestamp
+	18, // 4: valetkey.v1.Connection.expire_time:type_name -> google.protobuf.Timestamp
+	18, // 5: valetkey.v1.Connection.last_refresh_time:type_name -> google.protobuf.Timestamp
+	18, // 6: valetkey.v1.Connection.next_refresh_time:type_name -> google.protobuf.Timestamp
+	18, // 7: valetkey.v1.Connection.refresh_expire_time:type_name -> google.protobuf.Timestamp
 	2,  // 8: valetkey.v1.Connection.last_failure:type_name -> valetkey.v1.RefreshFailure
 	3,  // 9: valetkey.v1.Connection.account:type_name -> valetkey.v1.ProviderAccount
-	13, // 10: valetkey.v1.Connection.metadata:type_name -> valetkey.v1.Connection.MetadataEntry
-	15, // 11: valetkey.v1.RefreshFailure.time:type_name -> google.protobuf.Timestamp
+	16, // 10: valetkey.v1.Connection.metadata:type_name -> valetkey.v1.Connection.MetadataEntry
+	18, // 11: valetkey.v1.RefreshFailure.time:type_name -> google.protobuf.Timestamp
 	1,  // 12: valetkey.v1.GetConnectionResponse.connection:type_name -> valetkey.v1.Connection
 	0,  // 13: valetkey.v1.ListConnectionsRequest.state:type_name -> valetkey.v1.ConnectionState
-	14, // 14: valetkey.v1.ListConnectionsRequest.labels:type_name -> valetkey.v1.ListConnectionsRequest.LabelsEntry
+	17, // 14: valetkey.v1.ListConnectionsRequest.labels:type_name -> valetkey.v1.ListConnectionsRequest.LabelsEntry
 	1,  // 15: valetkey.v1.ListConnectionsResponse.connections:type_name -> valetkey.v1.Connection
-	1,  // 16: valetkey.v1.UpdateConnectionRequest.connection:type_name -> valetkey.v1.Connection
-	16, // 17: valetkey.v1.UpdateConnectionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 18: valetkey.v1.UpdateConnectionResponse.connection:type_name -> valetkey.v1.Connection
-	4,  // 19: valetkey.v1.ConnectionService.GetConnection:input_type -> valetkey.v1.GetConnectionRequest
-	6,  // 20: valetkey.v1.ConnectionService.ListConnections:input_type -> valetkey.v1.ListConnectionsRequest
-	8,  // 21: valetkey.v1.ConnectionService.UpdateConnection:input_type -> valetkey.v1.UpdateConnectionRequest
-	10, // 22: valetkey.v1.ConnectionService.DeleteConnection:input_type -> valetkey.v1.DeleteConnectionRequest
-	5,  // 23: valetkey.v1.ConnectionService.GetConnection:output_type -> valetkey.v1.GetConnectionResponse
-	7,  // 24: valetkey.v1.ConnectionService.ListConnections:output_type -> valetkey.v1.ListConnectionsResponse
-	9,  // 25: valetkey.v1.ConnectionService.UpdateConnection:output_type -> valetkey.v1.UpdateConnectionResponse
-	11, // 26: valetkey.v1.ConnectionService.DeleteConnection:output_type -> valetkey.v1.DeleteConnectionResponse
-	23, // [23:27] is the sub-list for method output_type
-	19, // [19:23] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	10, // 16: valetkey.v1.CountConnectionsResponse.counts:type_name -> valetkey.v1.ConnectionCount
+	0,  // 17: valetkey.v1.ConnectionCount.state:type_name -> valetkey.v1.ConnectionState
+	1,  // 18: valetkey.v1.UpdateConnectionRequest.connection:type_name -> valetkey.v1.Connection
+	19, // 19: valetkey.v1.UpdateConnectionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 20: valetkey.v1.UpdateConnectionResponse.connection:type_name -> valetkey.v1.Connection
+	4,  // 21: valetkey.v1.ConnectionService.GetConnection:input_type -> valetkey.v1.GetConnectionRequest
+	6,  // 22: valetkey.v1.ConnectionService.ListConnections:input_type -> valetkey.v1.ListConnectionsRequest
+	8,  // 23: valetkey.v1.ConnectionService.CountConnections:input_type -> valetkey.v1.CountConnectionsRequest
+	11, // 24: valetkey.v1.ConnectionService.UpdateConnection:input_type -> valetkey.v1.UpdateConnectionRequest
+	13, // 25: valetkey.v1.ConnectionService.DeleteConnection:input_type -> valetkey.v1.DeleteConnectionRequest
+	5,  // 26: valetkey.v1.ConnectionService.GetConnection:output_type -> valetkey.v1.GetConnectionResponse
+	7,  // 27: valetkey.v1.ConnectionService.ListConnections:output_type -> valetkey.v1.ListConnectionsResponse
+	9,  // 28: valetkey.v1.ConnectionService.CountConnections:output_type -> valetkey.v1.CountConnectionsResponse
+	12, // 29: valetkey.v1.ConnectionService.UpdateConnection:output_type -> valetkey.v1.UpdateConnectionResponse
+	14, // 30: valetkey.v1.ConnectionService.DeleteConnection:output_type -> valetkey.v1.DeleteConnectionResponse
+	26, // [26:31] is the sub-list for method output_type
+	21, // [21:26] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_valetkey_v1_connection_service_proto_init() }
@@ -1062,7 +1280,7 @@ func file_valetkey_v1_connection_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valetkey_v1_connection_service_proto_rawDesc), len(file_valetkey_v1_connection_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

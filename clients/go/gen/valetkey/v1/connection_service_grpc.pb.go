@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ConnectionService_GetConnection_FullMethodName    = "/valetkey.v1.ConnectionService/GetConnection"
 	ConnectionService_ListConnections_FullMethodName  = "/valetkey.v1.ConnectionService/ListConnections"
+	ConnectionService_CountConnections_FullMethodName = "/valetkey.v1.ConnectionService/CountConnections"
 	ConnectionService_UpdateConnection_FullMethodName = "/valetkey.v1.ConnectionService/UpdateConnection"
 	ConnectionService_DeleteConnection_FullMethodName = "/valetkey.v1.ConnectionService/DeleteConnection"
 )
@@ -40,6 +41,11 @@ type ConnectionServiceClient interface {
 	// Right: READ_METADATA. Errors: APPLICATION_NOT_FOUND, FIELD_INVALID,
 	// CURSOR_INVALID (a damaged page token).
 	ListConnections(ctx context.Context, in *ListConnectionsRequest, opts ...grpc.CallOption) (*ListConnectionsResponse, error)
+	// Counts an application's connections by provider, state and whether they
+	// need care.
+	//
+	// Right: READ_METADATA. Errors: APPLICATION_NOT_FOUND, FIELD_INVALID.
+	CountConnections(ctx context.Context, in *CountConnectionsRequest, opts ...grpc.CallOption) (*CountConnectionsResponse, error)
 	// Changes a connection's labels.
 	//
 	// Right: CONNECT. Errors: CONNECTION_NOT_FOUND, ETAG_MISMATCH,
@@ -74,6 +80,16 @@ func (c *connectionServiceClient) ListConnections(ctx context.Context, in *ListC
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListConnectionsResponse)
 	err := c.cc.Invoke(ctx, ConnectionService_ListConnections_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectionServiceClient) CountConnections(ctx context.Context, in *CountConnectionsRequest, opts ...grpc.CallOption) (*CountConnectionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountConnectionsResponse)
+	err := c.cc.Invoke(ctx, ConnectionService_CountConnections_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +132,11 @@ type ConnectionServiceServer interface {
 	// Right: READ_METADATA. Errors: APPLICATION_NOT_FOUND, FIELD_INVALID,
 	// CURSOR_INVALID (a damaged page token).
 	ListConnections(context.Context, *ListConnectionsRequest) (*ListConnectionsResponse, error)
+	// Counts an application's connections by provider, state and whether they
+	// need care.
+	//
+	// Right: READ_METADATA. Errors: APPLICATION_NOT_FOUND, FIELD_INVALID.
+	CountConnections(context.Context, *CountConnectionsRequest) (*CountConnectionsResponse, error)
 	// Changes a connection's labels.
 	//
 	// Right: CONNECT. Errors: CONNECTION_NOT_FOUND, ETAG_MISMATCH,
@@ -141,6 +162,9 @@ func (UnimplementedConnectionServiceServer) GetConnection(context.Context, *GetC
 }
 func (UnimplementedConnectionServiceServer) ListConnections(context.Context, *ListConnectionsRequest) (*ListConnectionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListConnections not implemented")
+}
+func (UnimplementedConnectionServiceServer) CountConnections(context.Context, *CountConnectionsRequest) (*CountConnectionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountConnections not implemented")
 }
 func (UnimplementedConnectionServiceServer) UpdateConnection(context.Context, *UpdateConnectionRequest) (*UpdateConnectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateConnection not implemented")
@@ -205,6 +229,24 @@ func _ConnectionService_ListConnections_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConnectionService_CountConnections_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountConnectionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectionServiceServer).CountConnections(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectionService_CountConnections_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectionServiceServer).CountConnections(ctx, req.(*CountConnectionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConnectionService_UpdateConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateConnectionRequest)
 	if err := dec(in); err != nil {
@@ -255,6 +297,10 @@ var ConnectionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListConnections",
 			Handler:    _ConnectionService_ListConnections_Handler,
+		},
+		{
+			MethodName: "CountConnections",
+			Handler:    _ConnectionService_CountConnections_Handler,
 		},
 		{
 			MethodName: "UpdateConnection",

@@ -462,6 +462,154 @@ func (*WatchEventsResponse_Connection) isWatchEventsResponse_Message() {}
 
 func (*WatchEventsResponse_Checkpoint) isWatchEventsResponse_Message() {}
 
+// Asks for a page of past events. The filters are joined by "and".
+type ListEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `applications/{a}`. Required.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// At most so many; 0: 100; at most 1000. A page may hold fewer though there
+	// are more.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The `next_page_token` of the page before, with the same filters.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only of this connection, `applications/{a}/connections/{c}`. Its events
+	// from before this server's version could list them are left out.
+	Connection string `protobuf:"bytes,4,opt,name=connection,proto3" json:"connection,omitempty"`
+	// Only of this provider, `applications/{a}/providers/{p}`.
+	Provider string `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Only of these types. Empty: all.
+	Types         []EventType `protobuf:"varint,6,rep,packed,name=types,proto3,enum=valetkey.v1.EventType" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsRequest) Reset() {
+	*x = ListEventsRequest{}
+	mi := &file_valetkey_v1_event_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsRequest) ProtoMessage() {}
+
+func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_event_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListEventsRequest) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_event_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListEventsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetTypes() []EventType {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+// A page of past events.
+type ListEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events, the newest first.
+	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// To ask for older ones; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsResponse) Reset() {
+	*x = ListEventsResponse{}
+	mi := &file_valetkey_v1_event_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsResponse) ProtoMessage() {}
+
+func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_event_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListEventsResponse) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_event_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListEventsResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ListEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // Says that all events up to this message's cursor have been sent.
 type Checkpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -473,7 +621,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_valetkey_v1_event_service_proto_msgTypes[3]
+	mi := &file_valetkey_v1_event_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +633,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_valetkey_v1_event_service_proto_msgTypes[3]
+	mi := &file_valetkey_v1_event_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +646,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_valetkey_v1_event_service_proto_rawDescGZIP(), []int{3}
+	return file_valetkey_v1_event_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Checkpoint) GetTime() *timestamppb.Timestamp {
@@ -557,7 +705,20 @@ const file_valetkey_v1_event_service_proto_rawDesc = "" +
 	"checkpoint\x18\x03 \x01(\v2\x17.valetkey.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12\x16\n" +
 	"\x06cursor\x18\x04 \x01(\tR\x06cursorB\t\n" +
-	"\amessage\"<\n" +
+	"\amessage\"\xd1\x01\n" +
+	"\x11ListEventsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x04 \x01(\tR\n" +
+	"connection\x12\x1a\n" +
+	"\bprovider\x18\x05 \x01(\tR\bprovider\x12,\n" +
+	"\x05types\x18\x06 \x03(\x0e2\x16.valetkey.v1.EventTypeR\x05types\"h\n" +
+	"\x12ListEventsResponse\x12*\n" +
+	"\x06events\x18\x01 \x03(\v2\x12.valetkey.v1.EventR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"<\n" +
 	"\n" +
 	"Checkpoint\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time*\xa1\x02\n" +
@@ -571,9 +732,11 @@ const file_valetkey_v1_event_service_proto_rawDesc = "" +
 	"\x13EVENT_TYPE_EXPIRING\x10\x06\x12\x16\n" +
 	"\x12EVENT_TYPE_REVOKED\x10\a\x12\x16\n" +
 	"\x12EVENT_TYPE_UPDATED\x10\b\x12\x16\n" +
-	"\x12EVENT_TYPE_DELETED\x10\t2b\n" +
+	"\x12EVENT_TYPE_DELETED\x10\t2\xb1\x01\n" +
 	"\fEventService\x12R\n" +
-	"\vWatchEvents\x12\x1f.valetkey.v1.WatchEventsRequest\x1a .valetkey.v1.WatchEventsResponse0\x01BW\n" +
+	"\vWatchEvents\x12\x1f.valetkey.v1.WatchEventsRequest\x1a .valetkey.v1.WatchEventsResponse0\x01\x12M\n" +
+	"\n" +
+	"ListEvents\x12\x1e.valetkey.v1.ListEventsRequest\x1a\x1f.valetkey.v1.ListEventsResponseBW\n" +
 	"\x0fdev.valetkey.v1P\x01ZBgithub.com/valetkey/valetkey/clients/go/gen/valetkey/v1;valetkeyv1b\x06proto3"
 
 var (
@@ -589,38 +752,44 @@ func file_valetkey_v1_event_service_proto_rawDescGZIP() []byte {
 }
 
 var file_valetkey_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_valetkey_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_valetkey_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_valetkey_v1_event_service_proto_goTypes = []any{
 	(EventType)(0),                // 0: valetkey.v1.EventType
 	(*Event)(nil),                 // 1: valetkey.v1.Event
 	(*WatchEventsRequest)(nil),    // 2: valetkey.v1.WatchEventsRequest
 	(*WatchEventsResponse)(nil),   // 3: valetkey.v1.WatchEventsResponse
-	(*Checkpoint)(nil),            // 4: valetkey.v1.Checkpoint
-	nil,                           // 5: valetkey.v1.Event.LabelsEntry
-	nil,                           // 6: valetkey.v1.WatchEventsRequest.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(ConnectionState)(0),          // 8: valetkey.v1.ConnectionState
-	(*Connection)(nil),            // 9: valetkey.v1.Connection
+	(*ListEventsRequest)(nil),     // 4: valetkey.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),    // 5: valetkey.v1.ListEventsResponse
+	(*Checkpoint)(nil),            // 6: valetkey.v1.Checkpoint
+	nil,                           // 7: valetkey.v1.Event.LabelsEntry
+	nil,                           // 8: valetkey.v1.WatchEventsRequest.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(ConnectionState)(0),          // 10: valetkey.v1.ConnectionState
+	(*Connection)(nil),            // 11: valetkey.v1.Connection
 }
 var file_valetkey_v1_event_service_proto_depIdxs = []int32{
-	7,  // 0: valetkey.v1.Event.time:type_name -> google.protobuf.Timestamp
+	9,  // 0: valetkey.v1.Event.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: valetkey.v1.Event.type:type_name -> valetkey.v1.EventType
-	5,  // 2: valetkey.v1.Event.labels:type_name -> valetkey.v1.Event.LabelsEntry
-	8,  // 3: valetkey.v1.Event.state:type_name -> valetkey.v1.ConnectionState
-	7,  // 4: valetkey.v1.Event.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 5: valetkey.v1.WatchEventsRequest.labels:type_name -> valetkey.v1.WatchEventsRequest.LabelsEntry
+	7,  // 2: valetkey.v1.Event.labels:type_name -> valetkey.v1.Event.LabelsEntry
+	10, // 3: valetkey.v1.Event.state:type_name -> valetkey.v1.ConnectionState
+	9,  // 4: valetkey.v1.Event.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 5: valetkey.v1.WatchEventsRequest.labels:type_name -> valetkey.v1.WatchEventsRequest.LabelsEntry
 	0,  // 6: valetkey.v1.WatchEventsRequest.types:type_name -> valetkey.v1.EventType
 	1,  // 7: valetkey.v1.WatchEventsResponse.event:type_name -> valetkey.v1.Event
-	9,  // 8: valetkey.v1.WatchEventsResponse.connection:type_name -> valetkey.v1.Connection
-	4,  // 9: valetkey.v1.WatchEventsResponse.checkpoint:type_name -> valetkey.v1.Checkpoint
-	7,  // 10: valetkey.v1.Checkpoint.time:type_name -> google.protobuf.Timestamp
-	2,  // 11: valetkey.v1.EventService.WatchEvents:input_type -> valetkey.v1.WatchEventsRequest
-	3,  // 12: valetkey.v1.EventService.WatchEvents:output_type -> valetkey.v1.WatchEventsResponse
-	12, // [12:13] is the sub-list for method output_type
-	11, // [11:12] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 8: valetkey.v1.WatchEventsResponse.connection:type_name -> valetkey.v1.Connection
+	6,  // 9: valetkey.v1.WatchEventsResponse.checkpoint:type_name -> valetkey.v1.Checkpoint
+	0,  // 10: valetkey.v1.ListEventsRequest.types:type_name -> valetkey.v1.EventType
+	1,  // 11: valetkey.v1.ListEventsResponse.events:type_name -> valetkey.v1.Event
+	9,  // 12: valetkey.v1.Checkpoint.time:type_name -> google.protobuf.Timestamp
+	2,  // 13: valetkey.v1.EventService.WatchEvents:input_type -> valetkey.v1.WatchEventsRequest
+	4,  // 14: valetkey.v1.EventService.ListEvents:input_type -> valetkey.v1.ListEventsRequest
+	3,  // 15: valetkey.v1.EventService.WatchEvents:output_type -> valetkey.v1.WatchEventsResponse
+	5,  // 16: valetkey.v1.EventService.ListEvents:output_type -> valetkey.v1.ListEventsResponse
+	15, // [15:17] is the sub-list for method output_type
+	13, // [13:15] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_valetkey_v1_event_service_proto_init() }
@@ -640,7 +809,7 @@ func file_valetkey_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valetkey_v1_event_service_proto_rawDesc), len(file_valetkey_v1_event_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
