@@ -29,6 +29,7 @@ struct ProviderChange {
   std::optional<std::string> display_name;
   std::optional<std::string> client_id;
   std::optional<SecretString> client_secret;
+  std::optional<SecretString> second_secret;
   std::optional<std::vector<std::string>> scopes;
   std::optional<std::string> redirect_uri;
   std::optional<store::Pkce> pkce;
@@ -96,10 +97,10 @@ class Admin {
   Task<absl::StatusOr<std::string>> ApiBaseUrl(store::Connection connection);
   Task<absl::StatusOr<store::Page<store::Connection>>> ListConnections(
       store::ConnectionFilter filter, std::string after, int limit);
-  Task<absl::StatusOr<store::Connection>> UpdateConnectionLabels(
   // Of one provider, or of all if it is "".
   Task<absl::StatusOr<std::vector<store::ConnectionGroup>>> CountConnections(
       std::string application, std::string provider);
+  Task<absl::StatusOr<store::Connection>> UpdateConnectionLabels(
       std::string name, std::string etag, store::Labels labels);
   Task<absl::Status> DeleteConnection(std::string name, std::string etag);
 

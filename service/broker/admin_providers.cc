@@ -29,6 +29,10 @@ absl::Status CheckSettings(const ProviderChange& change) {
   if (change.client_secret) {
     VK_RETURN_IF_ERROR(CheckClientSecret(kSecretField, *change.client_secret));
   }
+  if (change.second_secret) {
+    VK_RETURN_IF_ERROR(CheckClientSecret("provider.second_client_secret",
+                                         *change.second_secret));
+  }
   if (change.scopes) {
     VK_RETURN_IF_ERROR(CheckScopes("provider.scopes", *change.scopes));
   }
@@ -67,13 +71,33 @@ bool NeedsDefinition(const ProviderChange& change) {
   return change.client_secret || change.pkce || change.inputs;
 }
 
-// `secret_sealed` is the change's client secret, sealed; "" if it is empty.
-void Apply(const ProviderChange& change, const std::string& secret_sealed,
-           absl::Time now, Provider& provider) {
+// The change's client secrets, sealed; "" if they are empty.
+struct Sealed {
+  std::string first;
+  std::string second;
+};
+
+Sealed Seal(const Sealer& sealer, const ProviderChange& change,
+            absl::string_view name) {
+  Sealed sealed;
+  if (change.client_secret && !change.client_secret->empty()) {
+    sealed.first =
+        sealer.Seal(*change.client_secret, ClientSecretAssociatedData(name));
+  }
+  if (change.second_secret && !change.second_secret->empty()) {
+    sealed.second =
+        sealer.Seal(*change.second_secret, SecondSecretAssociatedData(name));
+  }
+  return sealed;
+}
+
+void Apply(const ProviderChange& change, const Sealed& sealed, absl::Time now,
+           Provider& provider) {
   const Provider before = provider;
   if (change.display_name) provider.display_name = *change.display_name;
   if (change.client_id) provider.client_id = *change.client_id;
-  if (change.client_secret) provider.client_secret_sealed = secret_sealed;
+  if (change.client_secret) provider.client_secret_sealed = sealed.first;
+  if (change.second_secret) provider.second_secret_sealed = sealed.second;
   if (change.scopes) provider.scopes = *change.scopes;
   if (change.redirect_uri) provider.redirect_uri = *change.redirect_uri;
   if (change.pkce) provider.pkce = *change.pkce;
@@ -135,12 +159,7 @@ Task<absl::StatusOr<Provider>> Admin::CreateProvider(NewProvider provider) {
   if (entry == nullptr) co_return NoEntry(row);
   const auto definition = catalog_.Find(id, provider.environment);
   if (definition == nullptr) co_return UnknownEnvironment(*entry);
-  std::string sealed;
-  if (!settings.client_secret->empty()) {
-    sealed =
-        sealer_.Seal(*settings.client_secret, ClientSecretAssociatedData(name));
-  }
-  Apply(settings, sealed, absl::UnixEpoch(), row);
+  Apply(settings, Seal(sealer_, settings, name), absl::UnixEpoch(), row);
   VK_CO_RETURN_IF_ERROR(CheckWith(*definition, settings, row));
 
   store::RowKeys keys;
@@ -192,11 +211,7 @@ Task<absl::StatusOr<Provider>> Admin::UpdateProvider(std::string name,
                                                      ProviderChange change) {
   VK_CO_RETURN_IF_ERROR(CheckChildName("provider.name", "providers", name));
   VK_CO_RETURN_IF_ERROR(CheckSettings(change));
-  std::string sealed;
-  if (change.client_secret && !change.client_secret->empty()) {
-    sealed =
-        sealer_.Seal(*change.client_secret, ClientSecretAssociatedData(name));
-  }
+  const Sealed sealed = Seal(sealer_, change, name);
   store::RowKeys keys;
   keys.provider = name;
   const absl::StatusOr<Rows> changed = co_await store_.Update(

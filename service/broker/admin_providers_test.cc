@@ -118,8 +118,9 @@ TEST_F(AdminProvidersTest, NamesTheFieldThatIsWrong) {
 }
 
 TEST_F(AdminProvidersTest, WhatItNeedsIsThere) {
-  EXPECT_EQ(ReasonOf(Create([](auto& p) { p.catalog_entry = "catalog/nobody"; })),
-            Reason::kCatalogEntryNotFound);
+  EXPECT_EQ(
+      ReasonOf(Create([](auto& p) { p.catalog_entry = "catalog/nobody"; })),
+      Reason::kCatalogEntryNotFound);
   EXPECT_EQ(ReasonOf(Create(
                 [](auto& p) { p.name = "applications/other/providers/acme"; })),
             Reason::kApplicationNotFound);
@@ -176,6 +177,24 @@ TEST_F(AdminProvidersTest, ChangesWhatIsNamed) {
             "n3w");
   // Nothing to change: nothing changes.
   EXPECT_EQ(Update({})->revision, 3);
+
+  // A second secret, beside the first; and away again.
+  change = {};
+  change.second_secret = SecretString("l4ter");
+  changed = Update(change);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_EQ(sealer_
+                .Open(changed->second_secret_sealed,
+                      SecondSecretAssociatedData(kAcme))
+                ->Reveal(),
+            "l4ter");
+  EXPECT_EQ(sealer_
+                .Open(changed->client_secret_sealed,
+                      ClientSecretAssociatedData(kAcme))
+                ->Reveal(),
+            "n3w");
+  change.second_secret = SecretString();
+  EXPECT_EQ(Update(change)->second_secret_sealed, "");
 }
 
 TEST_F(AdminProvidersTest, RefusesChangesThatWouldBreakIt) {
@@ -194,6 +213,8 @@ TEST_F(AdminProvidersTest, RefusesChangesThatWouldBreakIt) {
   };
   EXPECT_EQ(refused([](auto& c) { c.client_secret = SecretString(); }),
             "provider.client_secret");
+  EXPECT_EQ(refused([](auto& c) { c.second_secret = SecretString("a\n"); }),
+            "provider.second_client_secret");
   EXPECT_EQ(refused([](auto& c) { c.client_id = ""; }), "provider.client_id");
   EXPECT_EQ(refused([](auto& c) { c.pkce = store::Pkce::kOff; }),
             "provider.pkce");

@@ -43,4 +43,21 @@ Task<Broker::Impl::ClientStanding> Broker::Impl::FindStanding(
   co_return ClientStanding::kUnknown;
 }
 
+Task<std::shared_ptr<const ProviderContext>> Broker::Impl::OtherSecret(
+    std::shared_ptr<const ProviderContext> provider,
+    oauth::FailureClass failure, absl::Time asked) {
+  if (!provider->other_secret) co_return nullptr;
+  const bool refused =
+      failure == oauth::FailureClass::kClientRejected ||
+      (failure == oauth::FailureClass::kAmbiguous &&
+       co_await FindStanding(provider, asked) == ClientStanding::kRefused);
+  if (!refused) co_return nullptr;
+  auto other = providers.UseOtherSecret(*provider);
+  Log(LogLevel::kWarning,
+      "the provider refuses one of the two client secrets; the other is tried",
+      {{"provider", provider->record.name},
+       {"refused", provider->swapped ? "second" : "first"}});
+  co_return other;
+}
+
 }  // namespace valetkey::broker

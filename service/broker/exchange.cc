@@ -205,28 +205,37 @@ Task<absl::StatusOr<oauth::TokenAnswer>> Broker::Impl::TradeCode(
         d.sealer.Open(authorization.verifier_sealed,
                       VerifierAssociatedData(authorization.name)));
   }
-  const oauth::Client client = provider->ClientFor(
-      InputsOf(*provider->definition, authorization.inputs, exchange.callback),
-      {});
-  const absl::Time asked = d.clock.Now();
-  VK_CO_ASSIGN_OR_RETURN(
-      HttpRequest request,
-      oauth::ExchangeRequest(*provider->definition, client, exchange, asked));
-  FaultPoint("exchange.before_post");
-  const HttpResult sent =
-      co_await d.http.Send(std::move(request), options.http_timeout);
-  FaultPoint("exchange.after_post");
-  provider_latency.Observe(absl::ToDoubleSeconds(d.clock.Now() - asked));
-  if (!sent.status.ok()) {
-    co_return MakeError(Reason::kProviderUnavailable,
-                        absl::StrCat("the provider could not be reached: ",
-                                     sent.status.message()),
-                        {}, absl::Seconds(5));
+  const std::map<std::string, std::string> inputs =
+      InputsOf(*provider->definition, authorization.inputs, exchange.callback);
+  oauth::Client client;
+  absl::Time asked;
+  oauth::ParsedTokenAnswer parsed;
+  for (bool again = false;; again = true) {
+    client = provider->ClientFor(inputs, {});
+    asked = d.clock.Now();
+    VK_CO_ASSIGN_OR_RETURN(
+        HttpRequest request,
+        oauth::ExchangeRequest(*provider->definition, client, exchange, asked));
+    FaultPoint("exchange.before_post");
+    const HttpResult sent =
+        co_await d.http.Send(std::move(request), options.http_timeout);
+    FaultPoint("exchange.after_post");
+    provider_latency.Observe(absl::ToDoubleSeconds(d.clock.Now() - asked));
+    if (!sent.status.ok()) {
+      co_return MakeError(Reason::kProviderUnavailable,
+                          absl::StrCat("the provider could not be reached: ",
+                                       sent.status.message()),
+                          {}, absl::Seconds(5));
+    }
+    parsed = oauth::ParseTokenAnswer(
+        *provider->definition, oauth::Leg::kExchange, sent.response, asked,
+        {parameters.code, exchange.verifier.Reveal(),
+         client.client_secret.Reveal()});
+    if (!parsed.failure || again) break;
+    auto other = co_await OtherSecret(provider, parsed.failure->kind, asked);
+    if (!other) break;
+    provider = std::move(other);
   }
-  oauth::ParsedTokenAnswer parsed = oauth::ParseTokenAnswer(
-      *provider->definition, oauth::Leg::kExchange, sent.response, asked,
-      {parameters.code, exchange.verifier.Reveal(),
-       client.client_secret.Reveal()});
   for (int hop = 0;
        parsed.answer && hop < oauth::PostExchangeHops(*provider->definition);
        ++hop) {

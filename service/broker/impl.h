@@ -157,6 +157,8 @@ struct Broker::Impl {
       store::Connection connection,
       std::shared_ptr<const ProviderContext> provider,
       oauth::TokenAnswer answer, absl::Time asked);
+  // Renews the lease for one more request; false if it is no longer ours.
+  Task<bool> HoldOn(AttemptRef attempt, std::string name);
   Task<absl::StatusOr<Entry>> Fail(
       AttemptRef attempt, store::Connection connection,
       std::shared_ptr<const ProviderContext> provider, std::string presented,
@@ -191,6 +193,11 @@ struct Broker::Impl {
   enum class ClientStanding { kAccepted, kRefused, kUnknown };
   Task<ClientStanding> FindStanding(
       std::shared_ptr<const ProviderContext> provider, absl::Time since);
+  // The provider with its other secret, if there is one and the failure of a
+  // call sent at `asked` means that this one is refused; else null.
+  Task<std::shared_ptr<const ProviderContext>> OtherSecret(
+      std::shared_ptr<const ProviderContext> provider,
+      oauth::FailureClass failure, absl::Time asked);
 
   // --- consent.cc, offer.cc, exchange.cc, account.cc, callback.cc ---
 
@@ -261,6 +268,9 @@ struct Broker::Impl {
                                                 Revocation kind);
   // Revokes tokens that came when the connection was revoked already.
   Task<void> RevokeLate(store::Connection connection);
+  // The definition outlives the task.
+  Task<oauth::RevokeResult> SendRevoke(const oauth::Definition& definition,
+                                       HttpRequest request);
   Task<std::vector<store::RevocationItem>> TellProvider(
       store::Connection connection);
 

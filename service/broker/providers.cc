@@ -87,8 +87,18 @@ Task<absl::StatusOr<std::shared_ptr<const ProviderContext>>> Providers::Get(
                            sealer_.Open(context->record.client_secret_sealed,
                                         ClientSecretAssociatedData(name)));
   }
+  if (!context->record.second_secret_sealed.empty()) {
+    VK_CO_ASSIGN_OR_RETURN(context->other_secret,
+                           sealer_.Open(context->record.second_secret_sealed,
+                                        SecondSecretAssociatedData(name)));
+  }
   MutexLock lock(mutex_);
   Standing& standing = standings_[name];
+  if (context->other_secret && standing.preferred.swapped &&
+      standing.preferred.revision == context->record.revision) {
+    std::swap(context->client.client_secret, *context->other_secret);
+    context->swapped = true;
+  }
   if (!standing.limiter) {
     standing.limiter = std::make_shared<Limiter>(max_parallel_);
     standing.probe = std::make_shared<Limiter>(1);
@@ -104,10 +114,32 @@ void Providers::Forget(absl::string_view name) {
   entries_.erase(name);
 }
 
+std::shared_ptr<const ProviderContext> ProviderContext::WithOtherSecret()
+    const {
+  auto other = std::make_shared<ProviderContext>(*this);
+  std::swap(other->client.client_secret, *other->other_secret);
+  other->swapped = !swapped;
+  return other;
+}
+
+std::shared_ptr<const ProviderContext> Providers::UseOtherSecret(
+    const ProviderContext& provider) {
+  auto other = provider.WithOtherSecret();
+  const std::string& name = provider.record.name;
+  MutexLock lock(mutex_);
+  standings_[name].preferred = SecretOf(*other);
+  const auto it = entries_.find(name);
+  if (it != entries_.end() &&
+      it->second.context->record.revision == provider.record.revision) {
+    it->second.context = other;
+  }
+  return other;
+}
+
 void Providers::NoteAccepted(const ProviderContext& provider) {
   MutexLock lock(mutex_);
   Standing& standing = standings_[provider.record.name];
-  standing.accepted_revision = provider.record.revision;
+  standing.accepted_secret = SecretOf(provider);
   standing.accepted_time = clock_.Now();
 }
 
@@ -115,7 +147,7 @@ void Providers::NoteProbe(const ProviderContext& provider, bool accepted,
                           absl::Time asked) {
   MutexLock lock(mutex_);
   Standing& standing = standings_[provider.record.name];
-  standing.probe_revision = provider.record.revision;
+  standing.probe_secret = SecretOf(provider);
   standing.probe_accepted = accepted;
   standing.probe_time = asked;
 }
@@ -124,8 +156,7 @@ std::optional<bool> Providers::ProbedSince(const ProviderContext& provider,
                                            absl::Time since) const {
   MutexLock lock(mutex_);
   const auto it = standings_.find(provider.record.name);
-  if (it == standings_.end() ||
-      it->second.probe_revision != provider.record.revision) {
+  if (it == standings_.end() || it->second.probe_secret != SecretOf(provider)) {
     return std::nullopt;
   }
   const Standing& standing = it->second;
@@ -141,7 +172,7 @@ bool Providers::AcceptedSince(const ProviderContext& provider,
   MutexLock lock(mutex_);
   const auto it = standings_.find(provider.record.name);
   return it != standings_.end() &&
-         it->second.accepted_revision == provider.record.revision &&
+         it->second.accepted_secret == SecretOf(provider) &&
          it->second.accepted_time >= since;
 }
 

@@ -32,6 +32,10 @@ struct ProviderContext {
   store::Provider record;
   std::shared_ptr<const oauth::Definition> definition;
   oauth::Client client;
+  // To be tried when the provider refuses the client's secret. Which of the two
+  // is the first is what was found to be accepted last.
+  std::optional<SecretString> other_secret;
+  bool swapped = false;              // other_secret is the record's first
   std::shared_ptr<Limiter> limiter;  // of calls to the token endpoint
   std::shared_ptr<Limiter> probe;    // one probe at a time
 
@@ -41,6 +45,9 @@ struct ProviderContext {
       const std::map<std::string, std::string>& metadata) const;
   // Whether PKCE is sent.
   bool UsesPkce() const;
+  // The same with the other secret in the client's place. REQUIRES: there is
+  // one.
+  std::shared_ptr<const ProviderContext> WithOtherSecret() const;
 };
 
 class Providers {
@@ -53,6 +60,10 @@ class Providers {
   Task<absl::StatusOr<std::shared_ptr<const ProviderContext>>> Get(
       std::string name);
   void Forget(absl::string_view name);
+  // WithOtherSecret, and what Get returns from now on: the provider has refused
+  // the first.
+  std::shared_ptr<const ProviderContext> UseOtherSecret(
+      const ProviderContext& provider);
 
   // The provider has just accepted this client's credentials.
   void NoteAccepted(const ProviderContext& provider);
@@ -74,12 +85,25 @@ class Providers {
   struct Standing {
     std::shared_ptr<Limiter> limiter;
     std::shared_ptr<Limiter> probe;
-    std::int64_t probe_revision = 0;
+    // Which secret it is about: a revision of the record, and of its two the
+    // second if `swapped`.
+    struct Secret {
+      std::int64_t revision = 0;
+      bool swapped = false;
+
+      bool operator==(const Secret&) const = default;
+    };
+    Secret preferred;
+    Secret probe_secret;
     bool probe_accepted = false;
     absl::Time probe_time = absl::InfinitePast();
-    std::int64_t accepted_revision = 0;
+    Secret accepted_secret;
     absl::Time accepted_time = absl::InfinitePast();
   };
+
+  static Standing::Secret SecretOf(const ProviderContext& provider) {
+    return {.revision = provider.record.revision, .swapped = provider.swapped};
+  }
 
   store::Store& store_;
   const catalog::Catalog& catalog_;

@@ -242,9 +242,9 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
     connection.state = store::ConnectionState::kReauthorizationRequired;
     co_return absl::StatusOr<Entry>(StateError(connection));
   }
-  const oauth::Client client =
+  oauth::Client client =
       provider->ClientFor(connection.inputs, connection.metadata);
-  const absl::Time asked = d.clock.Now();
+  absl::Time asked = d.clock.Now();
   auto request =
       oauth::RefreshRequest(*provider->definition, client, parameters, asked);
   if (!request.ok()) co_return absl::StatusOr<Entry>(request.status());
@@ -293,23 +293,40 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
     co_return std::nullopt;
   }
 
-  FaultPoint("refresh.before_post");
-  const HttpResult sent =
-      co_await d.http.Send(*std::move(request), options.http_timeout);
-  FaultPoint("refresh.after_post");
-  provider_latency.Observe(absl::ToDoubleSeconds(d.clock.Now() - asked));
-  if (!sent.status.ok()) {
-    pass->Failed();
-    co_return co_await Fail(attempt, std::move(connection), std::move(provider),
-                            digest,
-                            {.kind = oauth::FailureClass::kUnavailable,
-                             .message = std::string(sent.status.message())},
-                            sent.maybe_sent);
+  oauth::ParsedTokenAnswer parsed;
+  for (bool again = false;; again = true) {
+    FaultPoint("refresh.before_post");
+    const HttpResult sent =
+        co_await d.http.Send(*std::move(request), options.http_timeout);
+    FaultPoint("refresh.after_post");
+    provider_latency.Observe(absl::ToDoubleSeconds(d.clock.Now() - asked));
+    if (!sent.status.ok()) {
+      pass->Failed();
+      co_return co_await Fail(attempt, std::move(connection),
+                              std::move(provider), digest,
+                              {.kind = oauth::FailureClass::kUnavailable,
+                               .message = std::string(sent.status.message())},
+                              sent.maybe_sent);
+    }
+    parsed = oauth::ParseTokenAnswer(
+        *provider->definition, oauth::Leg::kRefresh, sent.response, asked,
+        {parameters.refresh_token.Reveal(), parameters.access_token.Reveal(),
+         client.client_secret.Reveal()});
+    // A refused client has presented no grant: it may come with its other
+    // secret.
+    if (!parsed.failure || again || !provider->other_secret ||
+        !co_await HoldOn(attempt, connection.name)) {
+      break;
+    }
+    auto other = co_await OtherSecret(provider, parsed.failure->kind, asked);
+    if (!other) break;
+    asked = d.clock.Now();
+    client = other->ClientFor(connection.inputs, connection.metadata);
+    request =
+        oauth::RefreshRequest(*other->definition, client, parameters, asked);
+    if (!request.ok()) break;
+    provider = std::move(other);
   }
-  oauth::ParsedTokenAnswer parsed = oauth::ParseTokenAnswer(
-      *provider->definition, oauth::Leg::kRefresh, sent.response, asked,
-      {parameters.refresh_token.Reveal(), parameters.access_token.Reveal(),
-       client.client_secret.Reveal()});
   if (parsed.failure) {
     const bool unknown =
         parsed.failure->kind == oauth::FailureClass::kUnavailable ||

@@ -156,20 +156,25 @@ Task<absl::StatusOr<Rows>> Broker::Impl::CommitForSure(store::RowKeys keys,
   co_return committed;
 }
 
+Task<bool> Broker::Impl::HoldOn(AttemptRef attempt, std::string name) {
+  store::RowKeys keys;
+  keys.connection = std::move(name);
+  const auto held = co_await d.store.Update(
+      keys, [attempt, lease = options.lease](Rows& row) {
+        return ExtendLease(attempt, lease, row)
+                   ? absl::OkStatus()
+                   : absl::AbortedError("the attempt is no longer ours");
+      });
+  co_return held.ok();
+}
+
 Task<absl::StatusOr<Entry>> Broker::Impl::Fail(
     AttemptRef attempt, Connection connection,
     std::shared_ptr<const ProviderContext> provider, std::string presented,
     oauth::ProviderFailure failure, bool outcome_unknown) {
   if (failure.kind == oauth::FailureClass::kAmbiguous) {
     // To find out takes another request.
-    store::RowKeys keys;
-    keys.connection = connection.name;
-    (void)co_await d.store.Update(
-        keys, [attempt, lease = options.lease](Rows& row) {
-          return ExtendLease(attempt, lease, row)
-                     ? absl::OkStatus()
-                     : absl::AbortedError("the attempt is no longer ours");
-        });
+    (void)co_await HoldOn(attempt, connection.name);
     // Proof is an acceptance of this client later than the first refusal.
     absl::Time since = connection.attempt.start_time;
     if (connection.last_failure &&

@@ -167,6 +167,18 @@ Task<void> Broker::Impl::RevokeLate(Connection connection) {
   }
 }
 
+Task<oauth::RevokeResult> Broker::Impl::SendRevoke(
+    const oauth::Definition& definition, HttpRequest request) {
+  const HttpResult sent =
+      co_await d.http.Send(std::move(request), options.http_timeout);
+  if (sent.status.ok()) {
+    co_return oauth::ParseRevokeAnswer(definition, sent.response);
+  }
+  oauth::RevokeResult result;
+  result.detail = "the provider could not be reached";
+  co_return result;
+}
+
 Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(
     Connection connection) {
   std::vector<RevocationItem> items;
@@ -187,13 +199,21 @@ Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(
     tokens.push_back(std::move(set));
   }
   auto provider = co_await providers.Get(connection.provider);
+  const auto steps_of = [&](const ProviderContext& context) {
+    return oauth::RevokeSteps(
+        *context.definition,
+        context.ClientFor(connection.inputs, connection.metadata), tokens,
+        d.clock.Now());
+  };
   absl::StatusOr<std::vector<oauth::RevokeStep>> steps =
       absl::UnavailableError("");
+  // With the other client secret, for what is refused with this one.
+  absl::StatusOr<std::vector<oauth::RevokeStep>> others = steps;
   if (provider.ok()) {
-    steps = oauth::RevokeSteps(
-        *(*provider)->definition,
-        (*provider)->ClientFor(connection.inputs, connection.metadata), tokens,
-        d.clock.Now());
+    steps = steps_of(**provider);
+    if ((*provider)->other_secret) {
+      others = steps_of(*(*provider)->WithOtherSecret());
+    }
   } else {
     steps = provider.status();
   }
@@ -207,7 +227,8 @@ Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(
     co_return items;
   }
   bool grant_ended = false;
-  for (oauth::RevokeStep& step : *steps) {
+  for (std::size_t i = 0; i < steps->size(); ++i) {
+    oauth::RevokeStep& step = (*steps)[i];
     oauth::RevokeResult result;
     if (!step.request) {
       result = {.outcome = oauth::RevokeOutcome::kUnsupported,
@@ -216,13 +237,12 @@ Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(
       result = {.outcome = oauth::RevokeOutcome::kRevoked,
                 .detail = "ended together with the grant"};
     } else {
-      const HttpResult sent =
-          co_await d.http.Send(*std::move(step.request), options.http_timeout);
-      if (sent.status.ok()) {
-        result =
-            oauth::ParseRevokeAnswer(*(*provider)->definition, sent.response);
-      } else {
-        result.detail = "the provider could not be reached";
+      result = co_await SendRevoke(*(*provider)->definition,
+                                   *std::move(step.request));
+      if (result.outcome == oauth::RevokeOutcome::kFailed && others.ok() &&
+          (*others)[i].request) {
+        result = co_await SendRevoke(*(*provider)->definition,
+                                     *std::move((*others)[i].request));
       }
       grant_ended =
           step.ends_grant && result.outcome == oauth::RevokeOutcome::kRevoked;

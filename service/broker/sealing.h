@@ -14,6 +14,9 @@ namespace valetkey::broker {
 inline std::string ClientSecretAssociatedData(absl::string_view provider) {
   return absl::StrCat(provider, "#client_secret");
 }
+inline std::string SecondSecretAssociatedData(absl::string_view provider) {
+  return absl::StrCat(provider, "#second_client_secret");
+}
 // `authorization` is the row's name.
 inline std::string VerifierAssociatedData(absl::string_view authorization) {
   return absl::StrCat("authorizations/", authorization, "#verifier");

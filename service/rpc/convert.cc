@@ -104,6 +104,7 @@ void FillProvider(const store::Provider& in,
   out->set_environment(in.environment);
   out->set_client_id(in.client_id);
   out->set_client_secret_set(!in.client_secret_sealed.empty());
+  out->set_second_client_secret_set(!in.second_secret_sealed.empty());
   FillList(in.scopes, out->mutable_scopes());
   out->set_redirect_uri(in.redirect_uri.empty()
                             ? std::string(default_redirect_uri)

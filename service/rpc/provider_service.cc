@@ -72,6 +72,7 @@ ProviderService::CreateProvider(const CallContext& context,
   provider.settings.display_name = given.display_name();
   provider.settings.client_id = given.client_id();
   provider.settings.client_secret = SecretString(given.client_secret());
+  provider.settings.second_secret = SecretString(given.second_client_secret());
   provider.settings.scopes = ToVector(given.scopes());
   provider.settings.redirect_uri = given.redirect_uri();
   provider.settings.pkce = static_cast<store::Pkce>(given.pkce());
@@ -123,10 +124,11 @@ ProviderService::UpdateProvider(const CallContext& context,
   VK_CO_RETURN_IF_ERROR(
       CheckProvider(*context.caller, "provider.name", given.name()));
   VK_CO_RETURN_IF_ERROR(CheckEtag("provider.etag", given.etag()));
-  VK_CO_RETURN_IF_ERROR(CheckMask(mask,
-                                  {"display_name", "client_id", "client_secret",
-                                   "scopes", "redirect_uri", "pkce", "inputs"},
-                                  /*required=*/true));
+  VK_CO_RETURN_IF_ERROR(CheckMask(
+      mask,
+      {"display_name", "client_id", "client_secret", "second_client_secret",
+       "scopes", "redirect_uri", "pkce", "inputs"},
+      /*required=*/true));
   broker::ProviderChange change;
   if (MaskHas(mask, "display_name")) {
     change.display_name = given.display_name();
@@ -134,6 +136,9 @@ ProviderService::UpdateProvider(const CallContext& context,
   if (MaskHas(mask, "client_id")) change.client_id = given.client_id();
   if (MaskHas(mask, "client_secret")) {
     change.client_secret = SecretString(given.client_secret());
+  }
+  if (MaskHas(mask, "second_client_secret")) {
+    change.second_secret = SecretString(given.second_client_secret());
   }
   if (MaskHas(mask, "scopes")) change.scopes = ToVector(given.scopes());
   if (MaskHas(mask, "redirect_uri")) {

@@ -295,11 +295,13 @@ TEST_F(RpcServerTest, ProvidersNeverShowTheirSecret) {
   create.mutable_provider()->set_catalog_entry("catalog/pinterest");
   create.mutable_provider()->set_client_id("42");
   create.mutable_provider()->set_client_secret("hunter2");
+  create.mutable_provider()->set_second_client_secret("hunter2-too");
   v1::CreateProviderResponse created;
   grpc::Status status =
       Call(&v1::ProviderService::Stub::CreateProvider, key_, create, &created);
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_TRUE(created.provider().client_secret_set());
+  EXPECT_TRUE(created.provider().second_client_secret_set());
   EXPECT_EQ(created.provider().redirect_uri(),
             harness_.broker->DefaultRedirectUri());
   EXPECT_THAT(created.ShortDebugString(), Not(HasSubstr("hunter2")));

@@ -204,6 +204,7 @@ void Encode(const Provider& record, std::string* blob) {
   message.set_environment(record.environment);
   message.set_client_id(record.client_id);
   message.set_client_secret_sealed(record.client_secret_sealed);
+  message.set_second_secret_sealed(record.second_secret_sealed);
   PutStrings(record.scopes, message.mutable_scopes());
   message.set_redirect_uri(record.redirect_uri);
   message.set_pkce(static_cast<int>(record.pkce));
@@ -222,6 +223,8 @@ bool Decode(absl::string_view blob, Provider* record) {
   record->client_id = std::move(*message.mutable_client_id());
   record->client_secret_sealed =
       std::move(*message.mutable_client_secret_sealed());
+  record->second_secret_sealed =
+      std::move(*message.mutable_second_secret_sealed());
   record->scopes = TakeStrings(message.mutable_scopes());
   record->redirect_uri = std::move(*message.mutable_redirect_uri());
   record->pkce = static_cast<Pkce>(message.pkce());

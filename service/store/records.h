@@ -67,6 +67,8 @@ struct Provider {
   std::string environment;    // "" is production
   std::string client_id;
   std::string client_secret_sealed;  // "" if there is none
+  // Used when the provider refuses the first; "" if there is none.
+  std::string second_secret_sealed;
   std::vector<std::string> scopes;
   std::string redirect_uri;  // "" is the server's own callback
   Pkce pkce = Pkce::kDefault;

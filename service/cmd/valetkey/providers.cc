@@ -19,6 +19,8 @@ struct Arguments {
   std::string client_secret_file;
   bool no_client_secret = false;
   bool new_client_secret = false;
+  std::string second_secret_file;
+  bool no_second_secret = false;
   std::vector<std::string> scopes;
   std::string redirect_uri;
   std::string pkce;
@@ -38,8 +40,10 @@ void Show(Shell& shell, const v1::Provider& provider) {
   details.Add("catalog entry", provider.catalog_entry());
   details.Add("environment", provider.environment());
   details.Add("client id", provider.client_id());
-  details.Add("client secret",
-              provider.client_secret_set() ? "stored" : "none");
+  details.Add("client secret", provider.second_client_secret_set()
+                                   ? "stored, and a second one"
+                               : provider.client_secret_set() ? "stored"
+                                                              : "none");
   details.Add("scopes", provider.scopes().empty()
                             ? "the catalog entry's default"
                             : ListText(provider.scopes(), " "));
@@ -160,6 +164,13 @@ grpc::Status Update(Shell& shell, const Arguments& arguments,
     mask->add_paths("client_secret");
     provider->set_client_secret(AskForSecret(shell, arguments));
   }
+  if (!arguments.second_secret_file.empty()) {
+    mask->add_paths("second_client_secret");
+    provider->set_second_client_secret(
+        ReadSecret(shell, "--second-client-secret-file",
+                   arguments.second_secret_file, ""));
+  }
+  if (arguments.no_second_secret) mask->add_paths("second_client_secret");
   if (mask->paths_size() == 0) {
     throw CLI::ValidationError("update", "nothing to change was given");
   }
@@ -245,6 +256,14 @@ void AddProviderCommands(CLI::App& app, Shell& shell) {
   AddFieldOptions(update, *arguments);
   update->add_flag("--client-secret", arguments->new_client_secret,
                    "Ask for a new client secret");
+  auto* second = update->add_option(
+      "--second-client-secret-file", arguments->second_secret_file,
+      "A file with a secret that is used when the provider refuses the client "
+      "secret, for rotating it; - is standard input");
+  update
+      ->add_flag("--no-second-client-secret", arguments->no_second_secret,
+                 "Forget it")
+      ->excludes(second);
   update->callback([&shell, arguments, update] {
     shell.Finish(Update(shell, *arguments, *update));
   });

@@ -167,9 +167,18 @@ type Provider struct {
 	// When it last changed. Output only.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
+	// A further client secret, for the time in which the provider knows two or
+	// while one takes the place of the other: sent when the provider refuses
+	// `client_secret` (invalid_client). Input only: never returned. To rotate
+	// without a failed call: set the new secret here, make it valid at the
+	// provider and the old one invalid, then set `client_secret` to it and this
+	// to "".
+	SecondClientSecret string `protobuf:"bytes,16,opt,name=second_client_secret,json=secondClientSecret,proto3" json:"second_client_secret,omitempty"`
+	// Whether a second client secret is stored. Output only.
+	SecondClientSecretSet bool `protobuf:"varint,17,opt,name=second_client_secret_set,json=secondClientSecretSet,proto3" json:"second_client_secret_set,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Provider) Reset() {
@@ -305,6 +314,20 @@ func (x *Provider) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Provider) GetSecondClientSecret() string {
+	if x != nil {
+		return x.SecondClientSecret
+	}
+	return ""
+}
+
+func (x *Provider) GetSecondClientSecretSet() bool {
+	if x != nil {
+		return x.SecondClientSecretSet
+	}
+	return false
 }
 
 // Makes a provider.
@@ -633,8 +656,8 @@ type UpdateProviderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its `name` says which; its `etag`, if set, must be the current one.
 	Provider *Provider `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
-	// The fields to change, of: display_name, client_id, client_secret, scopes,
-	// redirect_uri, pkce, inputs. Required.
+	// The fields to change, of: display_name, client_id, client_secret,
+	// second_client_secret, scopes, redirect_uri, pkce, inputs. Required.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1092,7 +1115,7 @@ var File_valetkey_v1_provider_service_proto protoreflect.FileDescriptor
 
 const file_valetkey_v1_provider_service_proto_rawDesc = "" +
 	"\n" +
-	"\"valetkey/v1/provider_service.proto\x12\vvaletkey.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$valetkey/catalog/v1/definition.proto\"\x92\x05\n" +
+	"\"valetkey/v1/provider_service.proto\x12\vvaletkey.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$valetkey/catalog/v1/definition.proto\"\xfd\x05\n" +
 	"\bProvider\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12#\n" +
@@ -1111,7 +1134,9 @@ const file_valetkey_v1_provider_service_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x0f \x01(\tR\x04etag\x1a9\n" +
+	"\x04etag\x18\x0f \x01(\tR\x04etag\x120\n" +
+	"\x14second_client_secret\x18\x10 \x01(\tR\x12secondClientSecret\x127\n" +
+	"\x18second_client_secret_set\x18\x11 \x01(\bR\x15secondClientSecretSet\x1a9\n" +
 	"\vInputsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x83\x01\n" +
