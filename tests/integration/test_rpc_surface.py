@@ -228,7 +228,7 @@ class Callers(SurfaceCase):
             self.assertEqual(answer.status, 200, path)
             self.assertIn(text, answer.body.decode())
             self.assertEqual(request("POST", self.stack.http + path).status, 405)
-        self.assertEqual(request("GET", self.stack.http + "/no").status, 404)
+        self.assertEqual(request("GET", self.stack.http + "/no.txt").status, 404)
 
     def test_the_protocol(self) -> None:
         body = {"name": self.name}
