@@ -19,7 +19,7 @@ constexpr std::size_t kMaxSubjectSize = 2048;
 absl::Status Malformed() {
   return CallerInvalid("malformed",
                        "expected a signed JWT in compact form, three parts in "
-                       "base64url of at most 8 KiB");
+                       "base64url");
 }
 
 // A NumericDate (RFC 7519 section 2), whole or not.
@@ -85,8 +85,11 @@ absl::Status CallerInvalid(absl::string_view cause, absl::string_view message) {
 std::string Jwt::issuer() const { return TextClaim(*this, "iss"); }
 std::string Jwt::subject() const { return TextClaim(*this, "sub"); }
 
-absl::StatusOr<Jwt> ParseJwt(absl::string_view token) {
-  if (token.size() > kMaxTokenSize) return Malformed();
+absl::StatusOr<Jwt> ParseJwt(absl::string_view token, std::size_t max_size) {
+  if (token.size() > max_size) {
+    return CallerInvalid("malformed", absl::StrCat("expected a JWT of at most ",
+                                                   max_size / 1024, " KiB"));
+  }
   const std::size_t first = token.find('.');
   const std::size_t second =
       first == token.npos ? token.npos : token.find('.', first + 1);

@@ -14,9 +14,9 @@
 #include "absl/strings/str_split.h"
 #include "service/base/name.h"
 #include "service/base/status.h"
-#include "service/base/url.h"
 #include "service/catalog/spot.h"
 #include "service/identity/caller_policy.pb.h"
+#include "service/identity/oidc.h"
 #include "service/identity/policy.h"
 
 namespace valetkey::identity {
@@ -48,14 +48,6 @@ bool IsRuleName(absl::string_view name) {
   return !name.empty() && name.size() <= 100 &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return absl::ascii_isprint(c); });
-}
-
-// Whether keys may come from there: whoever can change the answer is whoever
-// they please.
-bool IsKeyUrl(absl::string_view text) {
-  const auto url = ParseUrl(text);
-  return url.ok() && url->fragment.empty() &&
-         (url->scheme == "https" || url->IsLoopback());
 }
 
 // A duration within its bounds, or the default where there is none.
@@ -90,18 +82,17 @@ void ReadKeyLocation(const policy::Issuer& proto, const Spot& spot,
                "signatures are checked with the keys found there");
     return;
   }
-  if (!keys.url.empty() && !IsKeyUrl(keys.url)) {
+  if (!keys.url.empty() && !IsFetchUrl(keys.url)) {
     spot.Fault("jwks_url",
                "expected an https URL (http only to a loopback address)");
   }
   if (keys.discovery) {
-    if (!IsKeyUrl(proto.issuer())) {
+    if (!IsFetchUrl(proto.issuer())) {
       spot.Fault("issuer",
                  "expected an https URL, for discovery asks it (or give "
                  "jwks_url or jwks_file)");
     }
-    keys.url = absl::StrCat(absl::StripSuffix(proto.issuer(), "/"),
-                            "/.well-known/openid-configuration");
+    keys.url = MetadataUrl(proto.issuer());
   }
   if (!keys.file.empty()) {
     for (const char* field : {"ca_file", "bearer_token_file"}) {
