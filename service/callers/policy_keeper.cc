@@ -150,6 +150,7 @@ absl::Status PolicyKeeper::Load() {
 
 absl::StatusOr<HttpClient*> PolicyKeeper::ClientFor(
     const std::string& ca_file) {
+  MutexLock lock(clients_mutex_);
   std::unique_ptr<HttpClient>& client = clients_[ca_file];
   if (client == nullptr) {
     VK_ASSIGN_OR_RETURN(client, make_client_(ca_file));

@@ -6,8 +6,8 @@
 //   scope.Spawn(executor, "keep the caller policy", keeper.Run());
 //
 // A file that is not good leaves the policy as it is, is logged and counted.
-// current(), generation() and Wake() are for any thread; Open is called before
-// Run, which runs on the home executor.
+// current(), generation(), ClientFor() and Wake() are for any thread; Open is
+// called before Run, which runs on the home executor.
 
 #ifndef VALETKEY_CALLERS_POLICY_KEEPER_H_
 #define VALETKEY_CALLERS_POLICY_KEEPER_H_
@@ -83,11 +83,12 @@ class PolicyKeeper {
     return generation_.load(std::memory_order_acquire);
   }
   const asio::any_io_executor& home() const { return home_; }
+  // The client for an issuer with that `ca_file`; it lives as long as this.
+  absl::StatusOr<HttpClient*> ClientFor(const std::string& ca_file);
 
  private:
   absl::Status Load();
   void Look();
-  absl::StatusOr<HttpClient*> ClientFor(const std::string& ca_file);
 
   const PolicyKeeperOptions options_;
   const Clock& clock_;
@@ -100,10 +101,12 @@ class PolicyKeeper {
   const std::shared_ptr<WakeSignal> wake_ = std::make_shared<WakeSignal>();
   std::atomic<std::uint64_t> generation_{1};
 
-  // Of the home executor.
-  WatchedFile file_;
+  WatchedFile file_;  // of the home executor
+
+  Mutex clients_mutex_;
   // By ca_file. Kept to the end, for a fetch may be under way in any of them.
-  std::map<std::string, std::unique_ptr<HttpClient>> clients_;
+  std::map<std::string, std::unique_ptr<HttpClient>> clients_
+      VK_GUARDED_BY(clients_mutex_);
 
   mutable SharedMutex mutex_;
   std::shared_ptr<const PolicySnapshot> current_ VK_GUARDED_BY(mutex_);

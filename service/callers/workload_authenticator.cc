@@ -1,7 +1,5 @@
 #include "service/callers/workload_authenticator.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -10,6 +8,7 @@
 #include "service/base/log.h"
 #include "service/base/secret.h"
 #include "service/base/status.h"
+#include "service/callers/verify_jwt.h"
 #include "service/identity/certificate.h"
 #include "service/identity/jwt.h"
 
@@ -94,37 +93,13 @@ Task<CallerOr> WorkloadAuthenticator::VerifyToken(std::string token) {
   absl::StatusOr<identity::Jwt> jwt = identity::ParseJwt(token);
   WipeMemory(token.data(), token.size());
   if (!jwt.ok()) co_return jwt.status();
-  // A second time with the keys as they are after a look at their source.
-  for (bool looked = false;; looked = true) {
-    // Before all that it stands for: see CallerCache.
-    const std::uint64_t generation = keeper_.generation();
-    const std::shared_ptr<const PolicySnapshot> snapshot = keeper_.current();
-    const identity::Issuer* issuer =
-        snapshot->policy->FindIssuer(jwt->issuer());
-    if (issuer == nullptr) {
-      co_return identity::CallerInvalid(
-          "issuer", "the JWT's iss is not an accepted issuer");
-    }
-    // First what costs nothing: nobody makes us fetch keys with old tokens.
-    VK_CO_RETURN_IF_ERROR(
-        identity::CheckClaims(*jwt, issuer->expected, clock_.Now()));
-    const std::shared_ptr<IssuerKeys> source =
-        snapshot->FindKeys(jwt->issuer());
-    const auto keys = source->current();
-    const bool known =
-        keys.ok() && !(*keys)->Find(jwt->key_id, jwt->algorithm).empty();
-    if (!known && !looked) {
-      co_await asio::co_spawn(keeper_.home(), IssuerKeys::Renew(source),
-                              asio::use_awaitable);
-      continue;
-    }
-    if (!keys.ok()) co_return keys.status();
-    VK_CO_RETURN_IF_ERROR(identity::CheckSignature(*jwt, **keys));
-    const identity::Rule* rule = snapshot->policy->Match(
-        identity::JwtIdentity{issuer->name, jwt->subject(), jwt->claims});
-    co_return Admit(rule, issuer->name, jwt->subject(), digest, generation,
-                    identity::AcceptedUntil(*jwt, issuer->expected.clock_skew));
-  }
+  VK_CO_ASSIGN_OR_RETURN(const VerifiedBy by,
+                         co_await VerifyJwt(keeper_, clock_, *jwt, ""));
+  const identity::Issuer& issuer = *by.issuer;
+  const identity::Rule* rule = by.snapshot->policy->Match(
+      identity::JwtIdentity{issuer.name, jwt->subject(), jwt->claims});
+  co_return Admit(rule, issuer.name, jwt->subject(), digest, by.generation,
+                  identity::AcceptedUntil(*jwt, issuer.expected.clock_skew));
 }
 
 CallerOr WorkloadAuthenticator::VerifyCertificate(const std::string& pem) {
