@@ -123,6 +123,7 @@ struct ConnectHandler::Call {
   ServerRequest request;
   const Method* method = nullptr;
   Codec codec = Codec::kNone;
+  std::shared_ptr<const broker::Caller> known;  // who calls; null: ask
   std::unique_ptr<Message> message;
   CallContext context;
   absl::Time start = absl::Now();
@@ -165,9 +166,10 @@ class EnvelopeWriter final : public StreamWriter {
 
 }  // namespace
 
-Task<void> ConnectHandler::Serve(ServerRequest request,
-                                 ResponseWriter& writer) {
+Task<void> ConnectHandler::Serve(ServerRequest request, ResponseWriter& writer,
+                                 std::shared_ptr<const broker::Caller> caller) {
   Call call;
+  call.known = std::move(caller);
   call.request = std::move(request);
   call.context.log =
       MakeRequestContext(HeaderOr(call.request.headers, "x-request-id", ""),
@@ -250,14 +252,19 @@ absl::Status ConnectHandler::CheckHeaders(Call& call) const {
   return absl::OkStatus();
 }
 
-Task<absl::Status> ConnectHandler::RunUnary(Call& call, Message* response) {
-  VK_CO_RETURN_IF_ERROR(CheckHeaders(call));
+Task<CallerOr> ConnectHandler::Admit(const Call& call) const {
+  if (call.known != nullptr) {
+    co_return Frontend::Authorize(*call.method, call.known);
+  }
   std::string authorization(
       HeaderOr(call.request.headers, "authorization", ""));
-  VK_CO_ASSIGN_OR_RETURN(
-      call.context.caller,
-      co_await frontend_.Admit(*call.method, std::move(authorization),
-                               CertificateOf(call.request)));
+  co_return co_await frontend_.Admit(*call.method, std::move(authorization),
+                                     CertificateOf(call.request));
+}
+
+Task<absl::Status> ConnectHandler::RunUnary(Call& call, Message* response) {
+  VK_CO_RETURN_IF_ERROR(CheckHeaders(call));
+  VK_CO_ASSIGN_OR_RETURN(call.context.caller, co_await Admit(call));
   VK_CO_RETURN_IF_ERROR(
       Decode(call.codec, call.request.body, call.message.get()));
   if (call.method->fast) {
@@ -294,10 +301,7 @@ Task<void> ConnectHandler::ServeStream(Call& call, ResponseWriter& writer) {
   EnvelopeWriter envelopes(writer, call.codec, *control);
   absl::Status status = CheckHeaders(call);
   if (status.ok()) {
-    std::string authorization(
-        HeaderOr(call.request.headers, "authorization", ""));
-    CallerOr caller = co_await frontend_.Admit(
-        *call.method, std::move(authorization), CertificateOf(call.request));
+    CallerOr caller = co_await Admit(call);
     status = caller.status();
     if (caller.ok()) call.context.caller = *std::move(caller);
   }

@@ -15,9 +15,11 @@
 #define VALETKEY_RPC_CONNECT_HANDLER_H_
 
 #include <cstddef>
+#include <memory>
 
 #include "absl/time/time.h"
 #include "service/async/task.h"
+#include "service/broker/types.h"
 #include "service/net/http/http_server.h"
 #include "service/rpc/frontend.h"
 
@@ -34,11 +36,15 @@ class ConnectHandler {
   ConnectHandler(Frontend& frontend, ConnectHandlerOptions options)
       : frontend_(frontend), options_(options) {}
 
-  // Answers one request. This object and the writer outlive the task.
-  Task<void> Serve(ServerRequest request, ResponseWriter& writer);
+  // Answers one request, made by `caller` if that is not null, whatever its
+  // headers say. This object and the writer outlive the task.
+  Task<void> Serve(ServerRequest request, ResponseWriter& writer,
+                   std::shared_ptr<const broker::Caller> caller = nullptr);
 
  private:
   struct Call;
+
+  Task<CallerOr> Admit(const Call& call) const;
 
   Task<void> ServeUnary(Call& call, ResponseWriter& writer);
   Task<void> ServeStream(Call& call, ResponseWriter& writer);

@@ -208,6 +208,29 @@ TEST_F(ConnectHandlerTest, UnknownFieldsAreNamed) {
   EXPECT_THAT(response.body, HasSubstr("\"field\":\"nmae\""));
 }
 
+TEST_F(ConnectHandlerTest, ACallerWhoIsKnownNeedsNoHeader) {
+  const auto serve = [this](std::uint32_t rights) {
+    auto caller = std::make_shared<broker::Caller>();
+    caller->application = "applications/shop";
+    caller->rights = rights;
+    ServerRequest request =
+        NewRequest(FakeService::kGet, "application/json", "{\"name\": \"x\"}");
+    request.headers = HttpHeaders();
+    request.headers.Add("Content-Type", "application/json");
+    asio::co_spawn(
+        reactor_.executor(),
+        handler_->Serve(std::move(request), writer_, std::move(caller)),
+        asio::use_future)
+        .get();
+    return writer_.sent.value_or(HttpResponse());
+  };
+  EXPECT_NE(serve(~std::uint32_t{0}).status, 401);
+  // Known or not, the method asks for its right.
+  const HttpResponse refused = serve(0);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("RIGHT_MISSING"));
+}
+
 TEST_F(ConnectHandlerTest, WhatIsWrongAsHttp) {
   ServerRequest request =
       NewRequest("/no.such/Method", "application/json", "{}");

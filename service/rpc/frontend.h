@@ -77,6 +77,8 @@ class Frontend {
                                    absl::string_view certificate) const;
   Task<CallerOr> Admit(const Method& method, std::string authorization,
                        std::string certificate) const;
+  // Whether a caller who is known may make the call.
+  static CallerOr Authorize(const Method& method, CallerOr caller);
   // Whether certificates count at all.
   bool uses_certificates() const { return workloads_ != nullptr; }
 
@@ -101,7 +103,6 @@ class Frontend {
  private:
   class Registration;
 
-  static CallerOr Authorize(const Method& method, CallerOr caller);
   // Whether it is for the caller policy to say who calls.
   bool IsWorkload(absl::string_view authorization,
                   absl::string_view certificate) const;
