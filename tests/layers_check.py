@@ -56,7 +56,16 @@ MAY_INCLUDE = {
         "async",
         "base",
     },
-    "web": {"rpc", "broker", "catalog", "net/http", "async", "base"},
+    "web": {
+        "rpc",
+        "callers",
+        "identity",
+        "broker",
+        "catalog",
+        "net/http",
+        "async",
+        "base",
+    },
     # Of what ValetKey is, the sidecar knows the C++ client alone.
     "sidecar": {"net/http", "async", "base"},
 }

@@ -139,10 +139,11 @@ class CookieWriter final : public ResponseWriter {
 
 constexpr char kTimeoutHeader[] = "connect-timeout-ms";
 
-// The headers of a call by a session: its key for the cookie, and for a stream
-// the session's time where the caller's own is not shorter.
-HttpHeaders HeadersByKey(const HttpHeaders& headers, const SecretString& key,
-                         std::optional<std::int64_t> milliseconds_left) {
+// The headers of a call by a session: its key, if it has one, for the cookie,
+// and for a stream the session's time where the caller's own is not shorter.
+HttpHeaders HeadersBySession(const HttpHeaders& headers,
+                             const SecretString& key,
+                             std::optional<std::int64_t> milliseconds_left) {
   HttpHeaders changed;
   for (const auto& [name, value] : headers.fields()) {
     if (absl::EqualsIgnoreCase(name, "cookie")) continue;
@@ -161,21 +162,21 @@ HttpHeaders HeadersByKey(const HttpHeaders& headers, const SecretString& key,
   if (milliseconds_left.has_value()) {
     changed.Add(kTimeoutHeader, absl::StrCat(*milliseconds_left));
   }
-  changed.Add("authorization", BearerOf(key));
+  if (!key.empty()) changed.Add("authorization", BearerOf(key));
   return changed;
 }
 
 }  // namespace
 
 PortalSession::PortalSession(const Sealer& sealer, const Clock& clock,
-                             Authenticate authenticate, HttpHandler call,
+                             Authenticate authenticate, Rpc call,
                              PortalSessionOptions options)
     : cookie_(sealer, clock, options.session),
       clock_(clock),
       authenticate_(std::move(authenticate)),
       call_(std::move(call)),
-      public_origin_(std::move(options.public_origin)),
-      limiter_(clock, options.limits) {}
+      options_(std::move(options)),
+      limiter_(clock, options_.limits) {}
 
 Task<void> PortalSession::Serve(ServerRequest request, ResponseWriter& writer) {
   HttpResponse response;
@@ -193,7 +194,7 @@ Task<void> PortalSession::Serve(ServerRequest request, ResponseWriter& writer) {
 
 Task<HttpResponse> PortalSession::SignIn(ServerRequest& request) {
   const RequestContext context = ContextOf(request);
-  if (!IsFromOurPages(request, public_origin_)) {
+  if (!IsFromOurPages(request, options_.public_origin)) {
     co_return ErrorResponse(ForeignOrigin(), context);
   }
   // A form cannot send this, nor a script of another origin without asking.
@@ -248,7 +249,7 @@ Task<HttpResponse> PortalSession::SignIn(ServerRequest& request) {
 
 Task<HttpResponse> PortalSession::Describe(const ServerRequest& request) {
   const RequestContext context = ContextOf(request);
-  if (!IsFromOurPages(request, public_origin_)) {
+  if (!IsFromOurPages(request, options_.public_origin)) {
     co_return ErrorResponse(ForeignOrigin(), context);
   }
   const std::optional<Session> session = cookie_.Read(request.headers);
@@ -264,23 +265,35 @@ Task<HttpResponse> PortalSession::Describe(const ServerRequest& request) {
     }
     co_return response;
   }
-  std::string authorization = BearerOf(session->api_key);
-  const auto caller = co_await authenticate_(std::move(authorization));
-  if (!caller.ok()) {
-    HttpResponse response = ErrorResponse(caller.status(), context);
+  std::shared_ptr<const broker::Caller> caller;
+  Json json;
+  absl::Status status;
+  if (session->person.empty()) {
+    std::string authorization = BearerOf(session->api_key);
+    auto found = co_await authenticate_(std::move(authorization));
+    status = found.status();
+    if (status.ok()) caller = *std::move(found);
+  } else {
+    auto judged = Judge(*session);
+    status = judged.status();
+    if (status.ok()) {
+      caller = std::move(judged->caller);
+      json["person"] = {{"name", judged->person.name},
+                        {"email", judged->person.email}};
+    }
+  }
+  if (!status.ok()) {
+    HttpResponse response = ErrorResponse(status, context);
     if (response.status == 401) {
       response.headers.Add("Set-Cookie", cookie_.Clear());
     }
     co_return response;
   }
-  const Json json = {
-      {"application", (*caller)->application},
-      {"system", (*caller)->IsSystem()},
-      {"key", (*caller)->key},
-      {"expire_time",
-       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", cookie_.EndIfUsed(*session),
-                        absl::UTCTimeZone())},
-  };
+  json["application"] = caller->application;
+  json["system"] = caller->IsSystem();
+  json["key"] = caller->key;
+  json["expire_time"] = absl::FormatTime(
+      "%Y-%m-%dT%H:%M:%SZ", cookie_.EndIfUsed(*session), absl::UTCTimeZone());
   HttpResponse response = JsonResponse(200, json.dump());
   if (auto renewed = cookie_.Renew(*session)) {
     response.headers.Add("Set-Cookie", *renewed);
@@ -288,8 +301,23 @@ Task<HttpResponse> PortalSession::Describe(const ServerRequest& request) {
   co_return response;
 }
 
+HttpResponse PortalSession::Ways(const ServerRequest& request) const {
+  if (request.method != "GET" && request.method != "HEAD") {
+    return MethodNotAllowed("GET, HEAD");
+  }
+  Json ways = {{"api_key", true}};
+  if (options_.judge) ways["oidc"] = {{"host", options_.provider_host}};
+  return JsonResponse(200, ways.dump());
+}
+
+absl::StatusOr<callers::JudgedPerson> PortalSession::Judge(
+    const Session& session) const {
+  if (!options_.judge) return SessionOver();
+  return options_.judge(session.person);
+}
+
 HttpResponse PortalSession::SignOut(const ServerRequest& request) const {
-  if (!IsFromOurPages(request, public_origin_)) {
+  if (!IsFromOurPages(request, options_.public_origin)) {
     return ErrorResponse(ForeignOrigin(), ContextOf(request));
   }
   HttpResponse response = JsonResponse(204, "");
@@ -300,12 +328,12 @@ HttpResponse PortalSession::SignOut(const ServerRequest& request) const {
 Task<void> PortalSession::Call(ServerRequest request, ResponseWriter& writer) {
   if (request.headers.Find("authorization") != nullptr ||
       !cookie_.IsIn(request.headers)) {
-    co_await call_(std::move(request), writer);
+    co_await call_(std::move(request), writer, nullptr);
     co_return;
   }
   const bool stream =
       absl::StartsWithIgnoreCase(MediaTypeOf(request), "application/connect+");
-  if (!IsFromOurPages(request, public_origin_)) {
+  if (!IsFromOurPages(request, options_.public_origin)) {
     HttpResponse response = ErrorResponse(ForeignOrigin(), ContextOf(request));
     (co_await writer.Send(std::move(response))).IgnoreError();
     co_return;
@@ -321,10 +349,22 @@ Task<void> PortalSession::Call(ServerRequest request, ResponseWriter& writer) {
   if (stream) {
     left = absl::ToInt64Milliseconds(cookie_.EndOf(*session) - clock_.Now());
   }
-  request.headers = HeadersByKey(request.headers, session->api_key, left);
+  std::shared_ptr<const broker::Caller> person;
+  if (!session->person.empty()) {
+    auto judged = Judge(*session);
+    if (!judged.ok()) {
+      HttpResponse response =
+          ErrorResponse(judged.status(), ContextOf(request));
+      response.headers.Add("Set-Cookie", cookie_.Clear());
+      (co_await writer.Send(std::move(response))).IgnoreError();
+      co_return;
+    }
+    person = std::move(judged->caller);
+  }
+  request.headers = HeadersBySession(request.headers, session->api_key, left);
   CookieWriter with_cookie(
       writer, stream ? std::nullopt : cookie_.Renew(*session), cookie_.Clear());
-  co_await call_(std::move(request), with_cookie);
+  co_await call_(std::move(request), with_cookie, std::move(person));
 }
 
 }  // namespace valetkey::web

@@ -59,8 +59,10 @@ class PortalSessionTest : public testing::Test {
   }
 
   // Stands for the RPCs: tells what it was asked with.
-  Task<void> Rpc(ServerRequest request, ResponseWriter& writer) {
+  Task<void> Rpc(ServerRequest request, ResponseWriter& writer,
+                 std::shared_ptr<const broker::Caller> caller) {
     called_ = std::move(request);
+    called_by_ = std::move(caller);
     HttpResponse response;
     response.status = rpc_status_;
     response.body = "{}";
@@ -100,6 +102,7 @@ class PortalSessionTest : public testing::Test {
   int looked_up_ = 0;
   int rpc_status_ = 200;
   std::optional<ServerRequest> called_;
+  std::shared_ptr<const broker::Caller> called_by_;
   std::string log_;
   FakeClock clock_{absl::FromUnixSeconds(1'800'000'000)};
   Sealer sealer_ = TestSealer();
@@ -108,8 +111,10 @@ class PortalSessionTest : public testing::Test {
                         [this](std::string authorization) {
                           return Authenticate(std::move(authorization));
                         },
-                        [this](ServerRequest request, ResponseWriter& writer) {
-                          return Rpc(std::move(request), writer);
+                        [this](ServerRequest request, ResponseWriter& writer,
+                               std::shared_ptr<const broker::Caller> caller) {
+                          return Rpc(std::move(request), writer,
+                                     std::move(caller));
                         },
                         {.public_origin = "https://tokens.example.com"}};
   const Header ours_{"Sec-Fetch-Site", "same-origin"};
@@ -229,6 +234,20 @@ TEST_F(PortalSessionTest, CallsAreMadeByTheSessionsKey) {
   EXPECT_EQ(called_->headers.Find("cookie"), nullptr);
   EXPECT_EQ(called_->headers.Find("connect-timeout-ms"), nullptr);
   EXPECT_EQ(called_->body, "{}");
+  EXPECT_EQ(called_by_, nullptr);
+}
+
+TEST_F(PortalSessionTest, WithoutAnIdentityProviderNobodyIsAPerson) {
+  const HttpResponse ways = portal_.Ways(MakeRequest("GET", kSignInPath));
+  EXPECT_EQ(ways.status, 200);
+  EXPECT_EQ(nlohmann::json::parse(ways.body),
+            nlohmann::json({{"api_key", true}}));
+  const Header cookie = {"Cookie",
+                         CookiePair(portal_.cookie().BeginFor("{\"sub\":1}"))};
+  EXPECT_EQ(Ask("GET", {ours_, cookie}).status, 401);
+  EXPECT_EQ(Call({ours_, cookie}).status, 401);
+  EXPECT_FALSE(called_.has_value());
+  EXPECT_EQ(looked_up_, 0);
 }
 
 TEST_F(PortalSessionTest, AuthorizationOfItsOwnGoesFirst) {

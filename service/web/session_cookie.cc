@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "service/base/crypto.h"
+#include "service/web/cookies.h"
 
 namespace valetkey::web {
 namespace {
@@ -20,26 +20,10 @@ constexpr char kPlainName[] = "valetkey-session";
 // Binds the sealed value to its use: nothing else that the keyring has sealed
 // is a session.
 constexpr char kAssociatedData[] = "portal#session";
-constexpr std::size_t kMaxValue = 2048;
+// Browsers keep no more than 4096 bytes of name and value.
+constexpr std::size_t kMaxValue = 4000;
 // A last use is renewed when it has taken this part of the idle time-out.
 constexpr int kRenewPart = 30;
-
-// The values of all cookies of that name (RFC 6265 section 5.4).
-std::vector<absl::string_view> ValuesOf(const HttpHeaders& headers,
-                                        absl::string_view name) {
-  std::vector<absl::string_view> values;
-  for (const auto& [field, text] : headers.fields()) {
-    if (!absl::EqualsIgnoreCase(field, "cookie")) continue;
-    for (absl::string_view pair : absl::StrSplit(text, ';')) {
-      const std::size_t equals = pair.find('=');
-      if (equals == absl::string_view::npos) continue;
-      if (absl::StripAsciiWhitespace(pair.substr(0, equals)) == name) {
-        values.push_back(absl::StripAsciiWhitespace(pair.substr(equals + 1)));
-      }
-    }
-  }
-  return values;
-}
 
 }  // namespace
 
@@ -56,13 +40,19 @@ std::string SessionCookie::Begin(SecretString api_key) const {
   return Set({.api_key = std::move(api_key), .start = now, .last_use = now});
 }
 
+std::string SessionCookie::BeginFor(std::string person) const {
+  const absl::Time now = clock_.Now();
+  return Set({.person = std::move(person), .start = now, .last_use = now});
+}
+
 std::optional<std::string> SessionCookie::Renew(const Session& session) const {
   const absl::Time now = clock_.Now();
   if (now < session.last_use + options_.idle_timeout / kRenewPart) {
     return std::nullopt;
   }
-  return Set(
-      {.api_key = session.api_key, .start = session.start, .last_use = now});
+  Session renewed = session;
+  renewed.last_use = now;
+  return Set(renewed);
 }
 
 std::string SessionCookie::Clear() const {
@@ -71,9 +61,11 @@ std::string SessionCookie::Clear() const {
 }
 
 std::string SessionCookie::Set(const Session& session) const {
-  std::string plain = absl::StrCat(absl::ToUnixSeconds(session.start), " ",
-                                   absl::ToUnixSeconds(session.last_use), " ",
-                                   session.api_key.Reveal());
+  // No API key begins as a person's JSON does.
+  std::string plain = absl::StrCat(
+      absl::ToUnixSeconds(session.start), " ",
+      absl::ToUnixSeconds(session.last_use), " ",
+      session.person.empty() ? session.api_key.Reveal() : session.person);
   const std::string sealed =
       sealer_.Seal(SecretString::Take(std::move(plain)), kAssociatedData);
   const absl::Duration left = EndOf(session) - clock_.Now();
@@ -84,12 +76,11 @@ std::string SessionCookie::Set(const Session& session) const {
 }
 
 bool SessionCookie::IsIn(const HttpHeaders& headers) const {
-  return !ValuesOf(headers, name()).empty();
+  return !CookieValues(headers, name()).empty();
 }
 
 std::optional<Session> SessionCookie::Read(const HttpHeaders& headers) const {
-  const std::vector<absl::string_view> values = ValuesOf(headers, name());
-  // Of two, one may have been planted by a sibling domain.
+  const std::vector<absl::string_view> values = CookieValues(headers, name());
   if (values.size() != 1 || values[0].size() > kMaxValue) return std::nullopt;
   std::string sealed;
   if (!Base64UrlDecode(values[0], &sealed)) return std::nullopt;
@@ -104,9 +95,13 @@ std::optional<Session> SessionCookie::Read(const HttpHeaders& headers) const {
       !absl::SimpleAtoi(parts[1], &last_use)) {
     return std::nullopt;
   }
-  Session session = {.api_key = SecretString(parts[2]),
-                     .start = absl::FromUnixSeconds(start),
+  Session session = {.start = absl::FromUnixSeconds(start),
                      .last_use = absl::FromUnixSeconds(last_use)};
+  if (absl::StartsWith(parts[2], "{")) {
+    session.person = std::string(parts[2]);
+  } else {
+    session.api_key = SecretString(parts[2]);
+  }
   if (clock_.Now() >= EndOf(session)) return std::nullopt;
   return session;
 }

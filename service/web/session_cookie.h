@@ -1,10 +1,11 @@
 // The portal's session: a cookie that holds, sealed by the keyring, the API
-// key that somebody signed in with, when that was, and when it was last used.
+// key that somebody signed in with, or who they are, when that was, and when it
+// was last used.
 //
 // The server keeps nothing, so any replica serves any session and a restart
 // ends none. What ends one: its time (SessionOptions), signing out
-// (the browser forgets the cookie), revoking the key, or taking the keyring's
-// key away that sealed it. Thread-safe.
+// (the browser forgets the cookie), revoking the key or what the policy gives
+// the person, or taking the keyring's key away that sealed it. Thread-safe.
 
 #ifndef VALETKEY_WEB_SESSION_COOKIE_H_
 #define VALETKEY_WEB_SESSION_COOKIE_H_
@@ -30,7 +31,9 @@ struct SessionOptions {
 };
 
 struct Session {
+  // One of the two: the key, or a person in JSON (identity::EncodePerson).
   SecretString api_key;
+  std::string person;
   absl::Time start;
   absl::Time last_use;
 };
@@ -46,6 +49,8 @@ class SessionCookie {
 
   // A new session as the value of Set-Cookie.
   std::string Begin(SecretString api_key) const;
+  // The same for a person. REQUIRES: of at most identity::kMaxPersonSize.
+  std::string BeginFor(std::string person) const;
   // The same session with now as its last use. nullopt while the last one is
   // so recent that it is not worth a header.
   std::optional<std::string> Renew(const Session& session) const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "service/identity/person.h"
 #include "service/web/failure_limiter.h"
 #include "service/web/portal_test_support.h"
 #include "service/web/same_origin.h"
@@ -43,6 +44,23 @@ TEST_F(SessionCookieTest, HoldsTheKeySealed) {
   EXPECT_EQ(session->api_key.Reveal(), "vk_canary");
   EXPECT_EQ(session->start, clock_.Now());
   EXPECT_EQ(session->last_use, clock_.Now());
+}
+
+TEST_F(SessionCookieTest, HoldsAPersonOfAnySizeThatIsAllowed) {
+  const std::string person =
+      absl::StrCat("{", std::string(identity::kMaxPersonSize - 2, 'p'), "}");
+  const std::string set = cookie_.BeginFor(person);
+  // What browsers keep (RFC 6265 section 6.1).
+  EXPECT_LE(CookiePair(set).size(), 4096u);
+  const std::optional<Session> session = Read(set);
+  ASSERT_TRUE(session.has_value());
+  EXPECT_EQ(session->person, person);
+  EXPECT_TRUE(session->api_key.empty());
+  clock_.Advance(absl::Minutes(20));
+  const std::optional<Session> renewed = Read(*cookie_.Renew(*session));
+  ASSERT_TRUE(renewed.has_value());
+  EXPECT_EQ(renewed->person, person);
+  EXPECT_EQ(renewed->start, session->start);
 }
 
 TEST_F(SessionCookieTest, WithoutTlsItHasAnotherNameAndIsNotSecure) {

@@ -114,6 +114,7 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
   authenticator = std::make_unique<broker::Authenticator>(
       *store, clock(), broker::AuthenticatorOptions{});
   VK_RETURN_IF_ERROR(OpenPolicy(options));
+  VK_RETURN_IF_ERROR(OpenOidc(options));
   broker::AdminHooks hooks;
   hooks.provider_changed = [this](const std::string& name) {
     broker->InvalidateProvider(name);

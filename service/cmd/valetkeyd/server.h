@@ -16,6 +16,14 @@
 
 namespace valetkey {
 
+// How people sign in to the portal at an identity provider.
+struct PortalOidcOptions {
+  std::string issuer;  // "": with API keys alone
+  std::string client_id;
+  std::string client_secret_file;  // "": a public client
+  std::string scopes;
+};
+
 struct ServerOptions {
   // Holds store.db unless there is a store_url, and the keyring and admin.key
   // unless they are named.
@@ -41,6 +49,7 @@ struct ServerOptions {
   bool insecure_plaintext = false;
   bool portal = true;
   absl::Duration portal_idle_timeout = absl::Minutes(30);
+  PortalOidcOptions portal_oidc;
   CurlOptions curl;
   int reactors = 2;
   std::size_t memory_entries = 1'000'000;

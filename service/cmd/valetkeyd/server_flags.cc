@@ -7,11 +7,16 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "service/base/listen_address.h"
 #include "service/base/status.h"
 #include "service/base/url.h"
 #include "service/cmd/common_flags.h"
+#include "service/identity/oidc.h"
 #include "service/net/sql/postgres_url.h"
 
 ABSL_FLAG(std::string, data_dir, "",
@@ -80,6 +85,20 @@ ABSL_FLAG(bool, portal, true,
           "for calls there (docs/portal.md).");
 ABSL_FLAG(absl::Duration, portal_idle_timeout, absl::Minutes(30),
           "After how long without use a person is signed out of the portal.");
+ABSL_FLAG(
+    std::string, portal_oidc_issuer, "",
+    "OpenID Connect issuer at which people sign in to the portal, such as "
+    "https://id.example.com/realms/ops. What they may do there is for "
+    "--caller_policy to say (docs/portal.md). Empty: with API keys "
+    "alone.");
+ABSL_FLAG(std::string, portal_oidc_client_id, "",
+          "With --portal_oidc_issuer: this server's client id there.");
+ABSL_FLAG(std::string, portal_oidc_client_secret_file, "",
+          "With --portal_oidc_issuer: file of the client secret; read each "
+          "time. Empty: a public client.");
+ABSL_FLAG(std::string, portal_oidc_scopes, "openid profile email",
+          "With --portal_oidc_issuer: scopes to ask for, separated by spaces; "
+          "openid is always among them.");
 ABSL_FLAG(bool, insecure_plaintext, false,
           "Serve without TLS on addresses that other machines can reach.");
 ABSL_FLAG(std::vector<std::string>, origin_override, {},
@@ -118,6 +137,63 @@ ABSL_FLAG(int, max_parallel_per_client, 32,
           "Token requests under way at once for one configured provider.");
 
 namespace valetkey {
+namespace {
+
+// REQUIRES: the options that it stands on are set.
+absl::Status ReadPortalOidc(ServerOptions& options) {
+  PortalOidcOptions& oidc = options.portal_oidc;
+  oidc.issuer = absl::GetFlag(FLAGS_portal_oidc_issuer);
+  oidc.client_id = absl::GetFlag(FLAGS_portal_oidc_client_id);
+  oidc.client_secret_file = absl::GetFlag(FLAGS_portal_oidc_client_secret_file);
+  oidc.scopes = absl::GetFlag(FLAGS_portal_oidc_scopes);
+  if (oidc.issuer.empty()) {
+    if (oidc.client_id.empty() && oidc.client_secret_file.empty()) {
+      return absl::OkStatus();
+    }
+    return BadFlag("portal_oidc_issuer",
+                   "the identity provider that --portal_oidc_client_id and "
+                   "--portal_oidc_client_secret_file are for");
+  }
+  if (!identity::IsFetchUrl(oidc.issuer) ||
+      absl::StrContains(oidc.issuer, "?")) {
+    return BadFlag("portal_oidc_issuer",
+                   "an https URL without query or fragment (http only to a "
+                   "loopback address)");
+  }
+  if (oidc.client_id.empty()) {
+    return BadFlag("portal_oidc_client_id",
+                   "the client id that is registered at --portal_oidc_issuer");
+  }
+  if (!options.portal || options.http_listen.empty()) {
+    return BadFlag("portal_oidc_issuer",
+                   "none without the portal (--portal and --http_listen)");
+  }
+  if (options.caller_policy.empty()) {
+    return BadFlag("caller_policy",
+                   "a policy whose rules say what the people of "
+                   "--portal_oidc_issuer may do");
+  }
+  std::vector<std::string> scopes =
+      absl::StrSplit(oidc.scopes, absl::ByAnyChar(" ,"), absl::SkipEmpty());
+  for (const std::string& scope : scopes) {
+    for (const char c : scope) {
+      if (absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '"' &&
+          c != '\\') {
+        continue;
+      }
+      return BadFlag("portal_oidc_scopes",
+                     "scopes as in \"openid profile email\"");
+    }
+  }
+  if (std::find(scopes.begin(), scopes.end(), "openid") == scopes.end()) {
+    scopes.insert(scopes.begin(), "openid");
+  }
+  oidc.scopes = absl::StrJoin(scopes, " ");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
   ServerOptions options;
   options.migrate_only = absl::GetFlag(FLAGS_migrate_only);
@@ -204,6 +280,7 @@ absl::StatusOr<ServerOptions> ServerOptionsFromFlags() {
       options.portal_idle_timeout > absl::Hours(12)) {
     return BadFlag("portal_idle_timeout", "1m to 12h");
   }
+  VK_RETURN_IF_ERROR(ReadPortalOidc(options));
   auto overrides = OriginOverridesOf("origin_override",
                                      absl::GetFlag(FLAGS_origin_override));
   if (!overrides.ok()) return overrides.status();

@@ -24,6 +24,7 @@
 #include "service/broker/broker.h"
 #include "service/broker/coherence.h"
 #include "service/cache/redis/redis_cache.h"
+#include "service/callers/oidc_client.h"
 #include "service/callers/policy_keeper.h"
 #include "service/callers/workload_authenticator.h"
 #include "service/cmd/valetkeyd/server.h"
@@ -35,6 +36,7 @@
 #include "service/net/redis/redis_client_pool.h"
 #include "service/rpc/rpc_server.h"
 #include "service/store/store.h"
+#include "service/web/oidc_sign_in.h"
 #include "service/web/portal_session.h"
 #include "service/web/web_server.h"
 
@@ -47,6 +49,8 @@ struct Server::Parts {
   absl::Status OpenStore(const ServerOptions& options);
   absl::Status OpenRedis(const ServerOptions& options);
   absl::Status OpenPolicy(const ServerOptions& options);
+  // Who signs people in to the portal. REQUIRES: the policy is open.
+  absl::Status OpenOidc(const ServerOptions& options);
   // Who hears of what other replicas commit.
   void MakeFollower();
   const Clock& clock() const {
@@ -94,8 +98,10 @@ struct Server::Parts {
   std::unique_ptr<broker::Authenticator> authenticator;
   std::unique_ptr<callers::PolicyKeeper> policy;  // null: API keys alone
   std::unique_ptr<callers::WorkloadAuthenticator> workloads;
+  std::unique_ptr<callers::OidcClient> oidc;  // null: no identity provider
   std::unique_ptr<rpc::RpcServer> rpc;
   std::unique_ptr<web::PortalSession> portal_session;  // null: no portal
+  std::unique_ptr<web::OidcSignIn> oidc_sign_in;
   std::unique_ptr<HttpServer> http;
   TaskScope loops;
   std::string store_name;  // for people
