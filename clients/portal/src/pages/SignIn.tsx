@@ -14,8 +14,12 @@ import { useEffect, useState } from "react";
 import { changeSession, readSession, signIn } from "../api/session";
 import keyIcon from "../ui/key.svg";
 import styles from "../ui/layout.module.css";
+import { ProviderSignIn } from "./ProviderSignIn";
 
-/** Takes an API key that may administer, and leaves it to the server. */
+/**
+ * Takes an API key that may administer, and leaves it to the server; or leads
+ * to the operators’ identity provider.
+ */
 export function SignIn() {
   const queries = useQueryClient();
   const [key, setKey] = useState("");
@@ -72,6 +76,7 @@ export function SignIn() {
                 {problem}
               </Alert>
             )}
+            <ProviderSignIn />
             <PasswordInput
               label="API key"
               description="A key with the right to administer"
