@@ -305,6 +305,23 @@ TEST_F(OidcTest, FailuresAreSlowedDown) {
   EXPECT_EQ(Start().status, 302);
 }
 
+TEST_F(OidcTest, SoAreThoseWhoseAnswersAreNotGood) {
+  for (const bool denied : {false, true}) {
+    token_error_ = denied ? "" : "invalid_grant";
+    nlohmann::json claims = Claims();
+    claims.erase("groups");
+    for (int i = 0; i < 10; ++i) {
+      jar_.clear();
+      Start();
+      claims["nonce"] = nonce_;
+      id_token_ = old_.Sign(identity::Algorithm::kEs256, claims.dump());
+      EXPECT_EQ(Return().status, denied ? 403 : 400) << i;
+    }
+    EXPECT_EQ(Start().status, 429);
+    clock_.Advance(absl::Minutes(2));
+  }
+}
+
 TEST_F(OidcTest, OtherSitesAndPreviews) {
   EXPECT_EQ(HeaderIn(Get(kOidcStartPath, "", "cross-site"), "location"), "/");
   EXPECT_EQ(http_.request_count(), 0);
