@@ -16,6 +16,7 @@ find_package(benchmark REQUIRED)
 find_package(PkgConfig REQUIRED)
 # Debian's HiredisConfig.cmake names a folder that does not exist.
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 

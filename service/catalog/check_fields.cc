@@ -3,7 +3,6 @@
 #include <google/protobuf/duration.pb.h>
 
 #include <algorithm>
-#include <regex>
 #include <set>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "service/base/url.h"
 #include "service/catalog/check.h"
 #include "service/oauth/json.h"
+#include "service/oauth/pattern.h"
 #include "service/oauth/template.h"
 
 namespace valetkey::catalog {
@@ -25,7 +25,6 @@ using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 using ::google::protobuf::Reflection;
 
-constexpr std::size_t kMaxPattern = 200;
 constexpr std::int64_t kMaxSeconds = std::int64_t{10} * 366 * 86400;
 
 // The names that a template may use.
@@ -373,15 +372,10 @@ class Walker {
 
   void CheckPattern(const Spot& spot, const FieldDescriptor* field,
                     const std::string& value) {
-    if (value.size() > kMaxPattern) {
-      return spot.Fault(
-          field, -1,
-          absl::StrCat("expected at most ", kMaxPattern, " characters"));
-    }
-    try {
-      const std::regex compiled(value);
-    } catch (const std::regex_error&) {
-      spot.Fault(field, -1, "expected an ECMAScript regular expression");
+    if (!oauth::IsPattern(value)) {
+      spot.Fault(field, -1,
+                 "expected a regular expression (RE2), at most 200 characters "
+                 "long and without large repetitions");
     }
   }
 

@@ -105,7 +105,8 @@ TEST(ParseDefinition, NamesLineAndFieldOfWhatIsAdded) {
        "9: scopes[0].name: expected one scope, without spaces and commas"},
       {"inputs {\n  name: \"x\"\n  display_name: \"X\"\n"
        "  source: INPUT_SOURCE_USER\n  pattern: \"(\"\n}",
-       "13: inputs[0].pattern: expected an ECMAScript regular expression"},
+       "13: inputs[0].pattern: expected a regular expression (RE2), at most "
+       "200 characters long and without large repetitions"},
       // What belongs together.
       {"scopes { name: \"a\" }\nscopes { name: \"a\" }",
        "10: scopes[1].name: there is one of that name already"},

@@ -1,7 +1,6 @@
 #include "service/oauth/template.h"
 
 #include <algorithm>
-#include <regex>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +12,7 @@
 #include "service/base/crypto.h"
 #include "service/base/status.h"
 #include "service/oauth/json.h"
+#include "service/oauth/pattern.h"
 
 namespace valetkey::oauth {
 namespace {
@@ -21,7 +21,6 @@ using ::valetkey::catalog::v1::Input;
 using ::valetkey::catalog::v1::INPUT_SOURCE_CALLBACK;
 using ::valetkey::catalog::v1::INPUT_SOURCE_TOKEN_ANSWER;
 
-// std::regex recurses once a character.
 constexpr std::size_t kMaxInputSize = 256;
 
 bool IsVariableName(absl::string_view name) {
@@ -199,8 +198,7 @@ absl::StatusOr<std::string> CheckedInput(const Input& input,
     return InvalidField(field,
                         absl::StrCat("one of ", absl::StrJoin(allowed, ", ")));
   }
-  if (!input.pattern().empty() &&
-      !std::regex_match(std::string(value), std::regex(input.pattern()))) {
+  if (!input.pattern().empty() && !MatchesPattern(input.pattern(), value)) {
     return InvalidField(field,
                         absl::StrCat("a value that matches ", input.pattern()));
   }

@@ -1960,7 +1960,8 @@ type Input struct {
 	Example string `protobuf:"bytes,4,opt,name=example,proto3" json:"example,omitempty"`
 	// Who gives the value. Required.
 	Source InputSource `protobuf:"varint,5,opt,name=source,proto3,enum=valetkey.catalog.v1.InputSource" json:"source,omitempty"`
-	// An ECMAScript regular expression that the whole value must match.
+	// A regular expression (RE2's syntax) that the whole value must match. At
+	// most 200 characters.
 	Pattern string `protobuf:"bytes,6,opt,name=pattern,proto3" json:"pattern,omitempty"`
 	// The only values allowed.
 	AllowedValues []string `protobuf:"bytes,7,rep,name=allowed_values,json=allowedValues,proto3" json:"allowed_values,omitempty"`
