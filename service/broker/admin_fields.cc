@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "service/base/status.h"
 #include "service/base/url.h"
+#include "service/base/utf8.h"
 #include "service/broker/admin.h"
 #include "service/oauth/oauth.h"
 
@@ -88,37 +89,6 @@ bool IsLabelKey(absl::string_view key) {
 }
 
 }  // namespace
-
-bool IsUtf8(absl::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned char lead = Byte(text[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    std::size_t size = 0;
-    std::uint32_t code = 0;
-    std::uint32_t least = 0;
-    if (lead >= 0xc2 && lead < 0xe0) {
-      size = 2, code = lead & 0x1f, least = 0x80;
-    } else if (lead >= 0xe0 && lead < 0xf0) {
-      size = 3, code = lead & 0x0f, least = 0x800;
-    } else if (lead >= 0xf0 && lead < 0xf5) {
-      size = 4, code = lead & 0x07, least = 0x10000;
-    }
-    if (size == 0 || text.size() - i < size) return false;
-    for (std::size_t k = 1; k < size; ++k) {
-      const unsigned char next = Byte(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      code = code << 6 | (next & 0x3f);
-    }
-    if (code < least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
-      return false;
-    }
-    i += size;
-  }
-  return true;
-}
 
 std::string KeyedField(absl::string_view field, absl::string_view key) {
   // CHexEscape makes ASCII of anything, broken UTF-8 too.

@@ -18,9 +18,6 @@
 
 namespace valetkey::broker {
 
-// Well-formed UTF-8 (RFC 3629): no surrogates, nothing overlong.
-bool IsUtf8(absl::string_view text);
-
 // At most 128 bytes of UTF-8 without control characters; may be empty.
 absl::Status CheckDisplayName(absl::string_view field, absl::string_view name);
 

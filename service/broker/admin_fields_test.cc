@@ -12,21 +12,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(IsUtf8Test, Table) {
-  for (const char* good : {"", "plain", "\x7f", "\u00e9", "\u20ac",
-                           "\U0001F600", "\ud7ff", "\ue000", "\U0010FFFF"}) {
-    EXPECT_TRUE(IsUtf8(good)) << good;
-  }
-  EXPECT_TRUE(IsUtf8(absl::string_view("a\0b", 3)));
-  for (const char* bad :
-       {"\x80", "\xbf", "\xc3", "\xc3(", "\xe2\x82", "\xf0\x9f\x98", "\xff",
-        "\xfe", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
-        "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-        "ok \xc3"}) {
-    EXPECT_FALSE(IsUtf8(bad)) << bad;
-  }
-}
-
 TEST(CheckDisplayNameTest, Table) {
   for (const std::string& good :
        {std::string(), std::string("Jos\u00e9's shop \U0001F6D2"),

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "service/base/status.h"
+#include "service/base/utf8.h"
 #include "service/oauth/oauth.h"
 
 namespace valetkey::catalog {
@@ -23,8 +24,10 @@ namespace {
 
 using namespace ::valetkey::catalog::v1;  // NOLINT: many enum values
 
-// A key of the algorithm, in PEM, for a signature that nobody looks at.
-std::string ThrowAwayKey(JwtAlgorithm algorithm) {
+constexpr std::size_t kMaxText = 256 * 1024;
+
+// A fresh key of the algorithm, in PEM.
+std::string MakeKey(JwtAlgorithm algorithm) {
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
       algorithm == JWT_ALGORITHM_ES256 ? EVP_EC_gen("P-256")
                                        : EVP_RSA_gen(2048),
@@ -39,6 +42,17 @@ std::string ThrowAwayKey(JwtAlgorithm algorithm) {
   }
   const long size = BIO_get_mem_data(out.get(), &data);
   return std::string(data, static_cast<std::size_t>(size));
+}
+
+// For a signature that nobody looks at. The same each time: making one takes
+// longer than all else here, and a server does it for who asks.
+const std::string& ThrowAwayKey(JwtAlgorithm algorithm) {
+  if (algorithm == JWT_ALGORITHM_ES256) {
+    static const auto& ec = *new std::string(MakeKey(algorithm));
+    return ec;
+  }
+  static const auto& rsa = *new std::string(MakeKey(algorithm));
+  return rsa;
 }
 
 // The secret of a client that authenticates so.
@@ -65,7 +79,8 @@ std::string ShowJwt(absl::string_view text) {
         absl::StrSplit(text.substr(0, end), '.');
     std::string header, claims;
     if (parts.size() == 3 && absl::WebSafeBase64Unescape(parts[0], &header) &&
-        absl::WebSafeBase64Unescape(parts[1], &claims)) {
+        absl::WebSafeBase64Unescape(parts[1], &claims) && IsUtf8(header) &&
+        IsUtf8(claims)) {
       absl::StrAppend(&out, "JWT(", header, ".", claims, ")");
     } else {
       absl::StrAppend(&out, text.substr(0, end));
@@ -82,7 +97,7 @@ void Show(std::string leg, HttpRequest request,
     std::string decoded;
     absl::string_view rest = value;
     if (absl::ConsumePrefix(&rest, "Basic ") &&
-        absl::Base64Unescape(rest, &decoded)) {
+        absl::Base64Unescape(rest, &decoded) && IsUtf8(decoded)) {
       headers.Add(name, absl::StrCat("Basic base64(", decoded, ")"));
     } else {
       headers.Add(name, ShowJwt(value));
@@ -158,6 +173,32 @@ oauth::TokenSet Tokens(const std::string& name, bool refreshable) {
 }
 
 }  // namespace
+
+std::string DryRunText(const Definition& definition,
+                       const std::vector<DryRunRequest>& requests) {
+  std::string text;
+  for (const auto& [leg, request] : requests) {
+    absl::StrAppend(&text, "# ", leg, "\n", request.method, " ", request.url,
+                    "\n");
+    for (const auto& [name, value] : request.headers.fields()) {
+      absl::StrAppend(&text, name, ": ", value, "\n");
+    }
+    if (!request.body.empty()) {
+      absl::StrAppend(&text, "\n", request.body, "\n");
+    }
+    absl::StrAppend(&text, "\n");
+    if (text.size() > kMaxText) {
+      text.resize(CutUtf8(text, kMaxText).size());
+      absl::StrAppend(&text, "\n# and so on: the rest is left out\n");
+      return text;
+    }
+  }
+  if (definition.revocation().steps().empty()) {
+    absl::StrAppend(&text, "# revoke: none. ",
+                    definition.revocation().unsupported(), "\n");
+  }
+  return text;
+}
 
 absl::StatusOr<std::vector<DryRunRequest>> DryRun(
     const Definition& definition, const DryRunOptions& options) {

@@ -1,7 +1,7 @@
 // The requests that a definition makes, with placeholders for what only a real
 // grant has: for people who write definitions, to be compared with the
 // provider's documentation. Nothing is sent. Pure functions, but for the
-// throw-away keys that sign JWTs.
+// throw-away keys that sign JWTs, made once.
 
 #ifndef VALETKEY_CATALOG_DRY_RUN_H_
 #define VALETKEY_CATALOG_DRY_RUN_H_
@@ -30,6 +30,11 @@ struct DryRunRequest {
   std::string leg;  // "authorize", "exchange", "refresh", ...
   HttpRequest request;
 };
+
+// They as text: "# leg", the request as HTTP has it, an empty line; and what
+// is to be said where tokens cannot be revoked. At most 256 KiB.
+std::string DryRunText(const Definition& definition,
+                       const std::vector<DryRunRequest>& requests);
 
 // FIELD_INVALID names the input that is missing or not allowed.
 absl::StatusOr<std::vector<DryRunRequest>> DryRun(const Definition& definition,

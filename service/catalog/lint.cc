@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "service/catalog/catalog.h"
+#include "service/catalog/check.h"
 #include "service/catalog/check_parts.h"
 #include "service/catalog/spot.h"
 #include "service/oauth/template.h"
@@ -163,21 +164,32 @@ void LintCalls(const Definition& definition, const Spot& root) {
   }
 }
 
-}  // namespace
-
-std::vector<std::string> Lint(absl::string_view file, absl::string_view text) {
-  if (!ParseDefinition(file, text).ok()) return {};
+// REQUIRES: faults are empty. They stay so for a text with errors.
+void LintInto(absl::string_view text, Faults& faults) {
+  if (!ParseDefinition("", text).ok()) return;
   google::protobuf::TextFormat::ParseInfoTree tree;
   google::protobuf::TextFormat::Parser parser;
   parser.WriteLocationsTo(&tree);
   Definition definition;
-  if (!parser.ParseFromString(std::string(text), &definition)) return {};
-  Faults faults(file);
-  const Spot root(definition, &tree, "", 1, faults);
+  if (!parser.ParseFromString(std::string(text), &definition)) return;
+  const Spot root(definition, &tree, "", 0, faults);
   LintTexts(definition, root);
   LintScopes(definition, root);
   LintInputs(definition, root);
   LintCalls(definition, root);
+}
+
+}  // namespace
+
+std::vector<Finding> LintText(absl::string_view text) {
+  Faults faults("");
+  LintInto(text, faults);
+  return faults.all();
+}
+
+std::vector<std::string> Lint(absl::string_view file, absl::string_view text) {
+  Faults faults(file);
+  LintInto(text, faults);
   if (faults.empty()) return {};
   return absl::StrSplit(faults.Join(), '\n');
 }

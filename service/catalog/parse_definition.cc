@@ -2,8 +2,10 @@
 
 #include <google/protobuf/text_format.h>
 
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
@@ -21,10 +23,6 @@ using ::valetkey::catalog::v1::Environment;
 constexpr std::size_t kMaxSize = 1024 * 1024;
 // Environments hold definitions: without a bound text could nest at will.
 constexpr int kMaxDepth = 16;
-
-absl::Status ToStatus(const Faults& faults) {
-  return MakeError(Reason::kFieldInvalid, faults.Join());
-}
 
 void CheckEnvironment(const Definition& definition, int index, const Spot& root,
                       const TextFormat::ParseInfoTree& tree, Faults& faults) {
@@ -71,12 +69,10 @@ void CheckEnvironment(const Definition& definition, int index, const Spot& root,
 
 }  // namespace
 
-absl::StatusOr<Definition> ParseDefinition(absl::string_view file,
-                                           absl::string_view text) {
-  Faults faults(file);
+std::optional<Definition> ReadChecked(absl::string_view text, Faults& faults) {
   if (text.size() > kMaxSize) {
-    faults.Add(1, "", "expected at most 1 MiB");
-    return ToStatus(faults);
+    faults.Add(0, "", "expected at most 1 MiB");
+    return std::nullopt;
   }
   FaultCollector collector(faults);
   TextFormat::ParseInfoTree tree;
@@ -87,13 +83,15 @@ absl::StatusOr<Definition> ParseDefinition(absl::string_view file,
   Definition definition;
   if (!parser.ParseFromString(std::string(text), &definition) ||
       !faults.empty()) {
-    if (faults.empty()) faults.Add(1, "", "cannot be read");
-    return ToStatus(faults);
+    if (faults.empty()) faults.Add(0, "", "cannot be read");
+    return std::nullopt;
   }
-  const Spot root(definition, &tree, "", 1, faults);
+  const Spot root(definition, &tree, "", 0, faults);
+  CheckShape(root);
+  if (!faults.empty()) return std::nullopt;
   CheckFlows(definition, root);
   CheckFields(definition, root);
-  if (!faults.empty()) return ToStatus(faults);
+  if (!faults.empty()) return definition;
 
   std::set<std::string> names;
   for (int i = 0; i < definition.environments_size(); ++i) {
@@ -104,8 +102,15 @@ absl::StatusOr<Definition> ParseDefinition(absl::string_view file,
     }
     CheckEnvironment(definition, i, root, tree, faults);
   }
-  if (!faults.empty()) return ToStatus(faults);
   return definition;
+}
+
+absl::StatusOr<Definition> ParseDefinition(absl::string_view file,
+                                           absl::string_view text) {
+  Faults faults(file);
+  std::optional<Definition> definition = ReadChecked(text, faults);
+  if (!faults.empty()) return MakeError(Reason::kFieldInvalid, faults.Join());
+  return *std::move(definition);
 }
 
 }  // namespace valetkey::catalog

@@ -1,5 +1,7 @@
 #include "service/catalog/spot.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -9,16 +11,22 @@ using ::google::protobuf::FieldDescriptor;
 
 void Faults::Add(int line, absl::string_view field, absl::string_view text) {
   if (faults_.size() >= 20) return;
-  faults_.push_back(absl::StrCat(file_, ":", line, ": ", field,
-                                 field.empty() ? "" : ": ", text));
+  faults_.push_back({line, std::string(field), std::string(text)});
 }
 
-std::string Faults::Join() const { return absl::StrJoin(faults_, "\n"); }
+std::string Faults::Join() const {
+  return absl::StrJoin(
+      faults_, "\n", [this](std::string* out, const Finding& fault) {
+        absl::StrAppend(out, file_, ":", std::max(fault.line, 1), ": ",
+                        fault.field, fault.field.empty() ? "" : ": ",
+                        fault.message);
+      });
+}
 
 void FaultCollector::AddError(int line,
                               google::protobuf::io::ColumnNumber column,
                               const std::string& message) {
-  faults_.Add(line + 1, absl::StrCat("column ", column + 1), message);
+  faults_.Add(line + 1, "", absl::StrCat("column ", column + 1, ": ", message));
 }
 
 const FieldDescriptor* Spot::Named(const char* name) const {

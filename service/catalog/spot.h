@@ -8,6 +8,7 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -15,20 +16,34 @@
 
 namespace valetkey::catalog {
 
-// The faults found in one file, as "file:line: field: text". Further ones than
-// the twentieth are dropped.
+// Something found at a line.
+struct Finding {
+  int line = 0;       // from 1; 0: of the whole
+  std::string field;  // "token.url"; "" if the text cannot be read
+  std::string message;
+
+  bool operator==(const Finding&) const = default;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const Finding& finding) {
+  return out << finding.line << ": " << finding.field << ": "
+             << finding.message;
+}
+
+// The faults found in one file. Further ones than the twentieth are dropped.
 class Faults {
  public:
   explicit Faults(absl::string_view file) : file_(file) {}
   void Add(int line, absl::string_view field, absl::string_view text);
 
   bool empty() const { return faults_.empty(); }
-  // One a line.
+  const std::vector<Finding>& all() const { return faults_; }
+  // One a line, as "file:line: field: text".
   std::string Join() const;
 
  private:
   std::string file_;
-  std::vector<std::string> faults_;
+  std::vector<Finding> faults_;
 };
 
 // What the parser of text format complains of.
@@ -48,7 +63,7 @@ class Spot {
  public:
   using Tree = google::protobuf::TextFormat::ParseInfoTree;
 
-  // `tree` may be null; `line` (from 1) is that of the whole.
+  // `tree` may be null; `line` (from 1) is that of the whole, or 0.
   Spot(const google::protobuf::Message& message, Tree* tree, std::string path,
        int line, Faults& faults)
       : message_(&message),

@@ -122,16 +122,6 @@ absl::StatusOr<catalog::Definition> FindDefinition(const DryRunFlags& flags) {
       ", not ", flags.environment));
 }
 
-void PrintRequest(std::ostream& out, const catalog::DryRunRequest& made) {
-  out << "# " << made.leg << "\n"
-      << made.request.method << " " << made.request.url << "\n";
-  for (const auto& [name, value] : made.request.headers.fields()) {
-    out << name << ": " << value << "\n";
-  }
-  if (!made.request.body.empty()) out << "\n" << made.request.body << "\n";
-  out << "\n";
-}
-
 nlohmann::ordered_json ToJson(const catalog::DryRunRequest& made) {
   nlohmann::ordered_json headers = nlohmann::ordered_json::object();
   for (const auto& [name, value] : made.request.headers.fields()) {
@@ -162,11 +152,7 @@ grpc::Status DryRun(Shell& shell, const DryRunFlags& flags) {
     shell.out() << all.dump(2) << "\n";
     return grpc::Status::OK;
   }
-  for (const auto& made : *requests) PrintRequest(shell.out(), made);
-  if (definition->revocation().steps().empty()) {
-    shell.out() << "# revoke: none. " << definition->revocation().unsupported()
-                << "\n";
-  }
+  shell.out() << catalog::DryRunText(*definition, *requests);
   return grpc::Status::OK;
 }
 
