@@ -194,6 +194,7 @@ absl::StatusOr<Rows> FakeStore::Commit(const RowKeys& keys,
     Load(providers_, keys.provider, &rows.provider);
     Load(authorizations_, keys.authorization, &rows.authorization);
     Load(connections_, keys.connection, &rows.connection);
+    Load(definitions_, keys.definition, &rows.definition);
     const Rows before = rows;
     VK_RETURN_IF_ERROR(change(rows));
     VK_RETURN_IF_ERROR(CheckChanged(keys, rows));
@@ -228,6 +229,12 @@ absl::Status FakeStore::CheckRelations(const RowKeys& keys, const Rows& before,
                  })) {
       return ProviderInUse(name);
     }
+  }
+  if (before.definition && !rows.definition &&
+      AnyAfter(providers_, keys.provider, rows.provider, [&](const auto& row) {
+        return row.catalog_entry == *keys.definition;
+      })) {
+    return DefinitionInUse(*keys.definition);
   }
   // A row may belong to one that this change deletes: it goes with it.
   auto check_application = [&](const auto& row) VK_REQUIRES(mutex_) {
@@ -267,6 +274,8 @@ void FakeStore::Write(const RowKeys& keys, const Rows& before, Rows* rows) {
   Put(&authorizations_, keys.authorization, before.authorization,
       &rows->authorization);
   Put(&connections_, keys.connection, before.connection, &rows->connection);
+  Put(&definitions_, keys.definition, before.definition, &rows->definition);
+  if (rows->definition != before.definition) ++definitions_revision_;
   Gone gone;
   gone.application = before.application && !rows->application;
   gone.provider = before.provider && !rows->provider;

@@ -103,7 +103,9 @@ class FakeStore final : public Store {
       std::vector<std::int64_t> sequences) override;
   Task<absl::StatusOr<int>> TrimEvents(absl::Time before, std::int64_t keep,
                                        int limit) override;
-  Task<absl::Status> Beat(Replica replica, absl::Duration keep) override;
+  Task<absl::StatusOr<AddedDefinitions>> ListDefinitions() override;
+  Task<absl::StatusOr<std::int64_t>> Beat(Replica replica,
+                                          absl::Duration keep) override;
   Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() override;
   Task<absl::Status> CheckWritable() override;
   const std::string& id() const override { return id_; }
@@ -146,6 +148,8 @@ class FakeStore final : public Store {
   std::map<std::string, Provider> providers_ VK_GUARDED_BY(mutex_);
   std::map<std::string, Authorization> authorizations_ VK_GUARDED_BY(mutex_);
   std::map<std::string, Connection> connections_ VK_GUARDED_BY(mutex_);
+  std::map<std::string, AddedDefinition> definitions_ VK_GUARDED_BY(mutex_);
+  std::int64_t definitions_revision_ VK_GUARDED_BY(mutex_) = 0;
   std::map<std::int64_t, KeptEvent> events_ VK_GUARDED_BY(mutex_);
   std::int64_t newest_ VK_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Replica> replicas_ VK_GUARDED_BY(mutex_);

@@ -286,7 +286,17 @@ Task<absl::StatusOr<int>> FakeStore::TrimEvents(absl::Time before,
   co_return count;
 }
 
-Task<absl::Status> FakeStore::Beat(Replica replica, absl::Duration keep) {
+Task<absl::StatusOr<AddedDefinitions>> FakeStore::ListDefinitions() {
+  VK_CO_RETURN_IF_ERROR(co_await Enter("ListDefinitions"));
+  MutexLock lock(mutex_);
+  AddedDefinitions all;
+  all.revision = definitions_revision_;
+  for (const auto& [name, one] : definitions_) all.items.push_back(one);
+  co_return all;
+}
+
+Task<absl::StatusOr<std::int64_t>> FakeStore::Beat(Replica replica,
+                                                   absl::Duration keep) {
   VK_CO_RETURN_IF_ERROR(co_await Enter("Beat"));
   MutexLock lock(mutex_);
   replica.beat_time = RoundTime(clock_.Now());
@@ -296,7 +306,7 @@ Task<absl::Status> FakeStore::Beat(Replica replica, absl::Duration keep) {
     return entry.second.beat_time < oldest;
   });
   replicas_[replica.instance] = std::move(replica);
-  co_return absl::OkStatus();
+  co_return definitions_revision_;
 }
 
 Task<absl::StatusOr<std::vector<Replica>>> FakeStore::ListReplicas() {

@@ -239,6 +239,34 @@ void RoundTimes(Provider* record) {
   Round(&record->update_time);
 }
 
+std::string EncodedCatalogEntry(absl::string_view catalog_entry) {
+  internal::ProviderRecord message;
+  message.set_catalog_entry(std::string(catalog_entry));
+  return message.SerializeAsString();
+}
+
+void Encode(const AddedDefinition& record, std::string* blob) {
+  auto message = Parse<internal::DefinitionRecord>(*blob);
+  message.set_text(record.text);
+  message.set_create_time(EncodeTime(record.create_time));
+  message.set_update_time(EncodeTime(record.update_time));
+  *blob = message.SerializeAsString();
+}
+
+bool Decode(absl::string_view blob, AddedDefinition* record) {
+  internal::DefinitionRecord message;
+  if (!ParseView(blob, &message)) return false;
+  record->text = std::move(*message.mutable_text());
+  record->create_time = DecodeTime(message.create_time());
+  record->update_time = DecodeTime(message.update_time());
+  return true;
+}
+
+void RoundTimes(AddedDefinition* record) {
+  Round(&record->create_time);
+  Round(&record->update_time);
+}
+
 void Encode(const Authorization& record, std::string* blob) {
   auto message = Parse<internal::AuthorizationRecord>(*blob);
   message.set_reauthorize(record.reauthorize);

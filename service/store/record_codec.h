@@ -30,6 +30,7 @@ void Encode(const ApiKey& record, std::string* blob);
 void Encode(const Provider& record, std::string* blob);
 void Encode(const Authorization& record, std::string* blob);
 void Encode(const Connection& record, std::string* blob);
+void Encode(const AddedDefinition& record, std::string* blob);
 void Encode(const Event& record, std::string* blob);
 
 bool Decode(absl::string_view blob, Application* record);
@@ -37,6 +38,7 @@ bool Decode(absl::string_view blob, ApiKey* record);
 bool Decode(absl::string_view blob, Provider* record);
 bool Decode(absl::string_view blob, Authorization* record);
 bool Decode(absl::string_view blob, Connection* record);
+bool Decode(absl::string_view blob, AddedDefinition* record);
 bool Decode(absl::string_view blob, Event* record);
 
 // Rounds every time in a record as keeping it would.
@@ -45,7 +47,13 @@ void RoundTimes(ApiKey* record);
 void RoundTimes(Provider* record);
 void RoundTimes(Authorization* record);
 void RoundTimes(Connection* record);
+void RoundTimes(AddedDefinition* record);
 void RoundTimes(Event* record);
+
+// The bytes that the blob of a provider has if it is of that catalog entry,
+// and no other one's has: text in front of them has no control characters.
+// Blobs are searched for it where an index would not pay.
+std::string EncodedCatalogEntry(absl::string_view catalog_entry);
 
 }  // namespace valetkey::store
 

@@ -217,6 +217,17 @@ struct Connection {
   bool operator==(const Connection&) const = default;
 };
 
+// A definition that was added to the catalog. The store does not look into it.
+struct AddedDefinition {
+  std::string name;  // catalog/{id}
+  std::int64_t revision = 0;
+  std::string text;  // "" if the record is damaged
+  absl::Time create_time;
+  absl::Time update_time;
+
+  bool operator==(const AddedDefinition&) const = default;
+};
+
 enum class EventType {
   kConnected = 1,
   kReauthorized = 2,

@@ -27,7 +27,8 @@ absl::Status CheckChanged(const RowKeys& keys, const Rows& rows) {
   if (!Fits(keys.application, rows.application) || !Fits(keys.key, rows.key) ||
       !Fits(keys.provider, rows.provider) ||
       !Fits(keys.authorization, rows.authorization) ||
-      !Fits(keys.connection, rows.connection)) {
+      !Fits(keys.connection, rows.connection) ||
+      !Fits(keys.definition, rows.definition)) {
     return MakeError(Reason::kInternalFault,
                      "a change has set a row that it did not name");
   }
@@ -46,6 +47,7 @@ void RoundTimes(Rows* rows) {
   RoundOne(&rows->provider);
   RoundOne(&rows->authorization);
   RoundOne(&rows->connection);
+  RoundOne(&rows->definition);
   for (Event& event : rows->events) RoundTimes(&event);
 }
 
@@ -103,6 +105,12 @@ absl::Status ApplicationMissing(absl::string_view name) {
 
 absl::Status ProviderMissing(absl::string_view name) {
   return MakeError(Reason::kProviderNotFound, "no such provider",
+                   {{"name", std::string(name)}});
+}
+
+absl::Status DefinitionInUse(absl::string_view name) {
+  return MakeError(Reason::kResourceInUse,
+                   "a provider still uses the catalog entry",
                    {{"name", std::string(name)}});
 }
 

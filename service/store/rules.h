@@ -42,6 +42,7 @@ absl::Status ProviderInUse(absl::string_view name);
 absl::Status ApplicationMissing(absl::string_view name);
 absl::Status ProviderMissing(absl::string_view name);
 absl::Status KeyTaken();
+absl::Status DefinitionInUse(absl::string_view name);
 
 // Adds what an index gives, in the order of provider, state and ailing, to the
 // groups that are asked for.

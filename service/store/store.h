@@ -46,6 +46,7 @@ struct RowKeys {
   std::optional<std::string> provider;
   std::optional<std::string> authorization;
   std::optional<std::string> connection;
+  std::optional<std::string> definition;
 };
 
 struct Rows {
@@ -55,6 +56,7 @@ struct Rows {
   std::optional<Provider> provider;
   std::optional<Authorization> authorization;
   std::optional<Connection> connection;
+  std::optional<AddedDefinition> definition;
   std::vector<Event> events;  // to append to the outbox, in this order
 };
 
@@ -119,6 +121,14 @@ struct Backlog {
   bool operator==(const Backlog&) const = default;
 };
 
+// All definitions that were added, at one moment.
+struct AddedDefinitions {
+  std::int64_t revision = 0;           // rises with each change of any
+  std::vector<AddedDefinition> items;  // by name
+
+  bool operator==(const AddedDefinitions&) const = default;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -127,7 +137,10 @@ class Store {
   // the events' sequence numbers and times set (a number is 0 where the store
   // could not give it at once: it will have one). Deleting an application that
   // has providers or connections, or a provider that has connections or
-  // pending authorizations: RESOURCE_IN_USE. A taken key digest:
+  // pending authorizations, or a definition that a provider is of:
+  // RESOURCE_IN_USE. A new provider holds the definition among the rows, if it
+  // is of that one: of two changes at a time, of which one deletes it, one
+  // fails or is done again. A taken key digest:
   // RESOURCE_EXISTS. A row of an application or provider that does not exist:
   // APPLICATION_NOT_FOUND, PROVIDER_NOT_FOUND. An application's keys, and a
   // connection's or provider's expired or ended authorizations, go with it. A
@@ -193,9 +206,13 @@ class Store {
                                                std::int64_t keep,
                                                int limit) = 0;
 
+  virtual Task<absl::StatusOr<AddedDefinitions>> ListDefinitions() = 0;
+
   // Says that a replica lives, with beat_time from the store's clock; forgets
-  // those that have not said so for `keep`.
-  virtual Task<absl::Status> Beat(Replica replica, absl::Duration keep) = 0;
+  // those that have not said so for `keep`. Returns the revision of the added
+  // definitions, so that each replica hears of their changes.
+  virtual Task<absl::StatusOr<std::int64_t>> Beat(Replica replica,
+                                                  absl::Duration keep) = 0;
   virtual Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() = 0;
 
   // Writes something harmless and waits for it to be durable.

@@ -67,6 +67,12 @@ inline RowKeys ConnectionKey(std::string name) {
   return keys;
 }
 
+inline RowKeys DefinitionKey(std::string name) {
+  RowKeys keys;
+  keys.definition = std::move(name);
+  return keys;
+}
+
 inline Event MakeEvent(absl::string_view app, absl::string_view connection,
                        EventType type = EventType::kUpdated) {
   Event event;

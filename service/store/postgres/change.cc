@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/status.h"
 #include "service/net/sql/postgres_error.h"
+#include "service/store/postgres/definitions.h"
 #include "service/store/record_codec.h"
 #include "service/store/rules.h"
 
@@ -36,6 +37,7 @@ Write::Step StepOf(const ApiKey& row) { return {Kind::kSave, row.application}; }
 Write::Step StepOf(const Provider& row) {
   return {Kind::kSave, row.application};
 }
+Write::Step StepOf(const AddedDefinition&) { return {}; }
 template <class T>
 Write::Step StepOf(const T& row) {
   return {Kind::kSave, row.application, row.provider};
@@ -103,8 +105,24 @@ void DeleteRows(const RowKeys& keys, const Before& before, Rows* rows,
     DeleteRow(*before.application.record, writer);
     writer->Mark({Kind::kDeleteApplication, *keys.application});
   }
+  if (IsGone(before.definition, rows->definition)) {
+    DeleteRow(*before.definition.record, writer);
+    writer->Mark({});
+    writer->batch()->push_back(CheckUnused(*keys.definition));
+    writer->Mark({Kind::kCheckUnused, "", "", *keys.definition});
+  }
   writer->Mark({});
   DropDependants(keys, gone, rows);
+}
+
+// A new provider holds its definition in place.
+void HoldDefinitionOf(const Before& before, const Rows& rows, Writer* writer) {
+  if (before.provider.record || !rows.provider || !before.definition.record ||
+      rows.provider->catalog_entry != before.definition.record->name) {
+    return;
+  }
+  writer->batch()->push_back(HoldDefinition(rows.provider->catalog_entry));
+  writer->Mark({});
 }
 
 PostgresValue Name(const std::optional<std::string>& key) {
@@ -123,25 +141,36 @@ absl::Status Take(const sql::PostgresResult& result, int* column,
 }  // namespace
 
 sql::PostgresStatement ReadRows(const RowKeys& keys) {
-  static const auto* const text = new std::string(absl::StrCat(
+  static const auto* const columns = new std::string(absl::StrCat(
       "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, ",
       Qualified("a", Table<Application>::kColumns), ", ",
       Qualified("k", Table<ApiKey>::kColumns), ", ",
       Qualified("p", Table<Provider>::kColumns), ", ",
       Qualified("z", Table<Authorization>::kColumns), ", ",
-      Qualified("c", Table<Connection>::kColumns),
+      Qualified("c", Table<Connection>::kColumns)));
+  static const auto* const tables = new std::string(
       " FROM (SELECT 1) AS one "
       "LEFT JOIN applications AS a ON a.name = $1 "
       "LEFT JOIN keys AS k ON k.name = $2 "
       "LEFT JOIN providers AS p ON p.name = $3 "
       "LEFT JOIN authorizations AS z ON z.name = $4 "
-      "LEFT JOIN connections AS c ON c.name = $5"));
-  return {*text,
-          {Name(keys.application), Name(keys.key), Name(keys.provider),
-           Name(keys.authorization), Name(keys.connection)}};
+      "LEFT JOIN connections AS c ON c.name = $5");
+  sql::PostgresStatement statement = {
+      absl::StrCat(*columns, *tables),
+      {Name(keys.application), Name(keys.key), Name(keys.provider),
+       Name(keys.authorization), Name(keys.connection)}};
+  // Most changes are of connections; what they need not read they do not.
+  if (keys.definition) {
+    statement.text = absl::StrCat(
+        *columns, ", ", Qualified("d", Table<AddedDefinition>::kColumns),
+        *tables, " LEFT JOIN definitions AS d ON d.name = $6");
+    statement.values.push_back(Name(keys.definition));
+  }
+  return statement;
 }
 
-absl::StatusOr<Before> TakeRows(const sql::PostgresResult& result) {
+absl::StatusOr<Before> TakeRows(const RowKeys& keys,
+                                const sql::PostgresResult& result) {
   Before before;
   before.now = DecodeTime(result.Int(0, 0));
   int column = 1;
@@ -150,6 +179,9 @@ absl::StatusOr<Before> TakeRows(const sql::PostgresResult& result) {
   VK_RETURN_IF_ERROR(Take(result, &column, &before.provider));
   VK_RETURN_IF_ERROR(Take(result, &column, &before.authorization));
   VK_RETURN_IF_ERROR(Take(result, &column, &before.connection));
+  if (keys.definition) {
+    VK_RETURN_IF_ERROR(Take(result, &column, &before.definition));
+  }
   return before;
 }
 
@@ -158,10 +190,16 @@ Write WriteRows(const RowKeys& keys, const Before& before, Rows* rows) {
   Writer writer(&write);
   SaveChanged(before.application, &rows->application, &writer);
   SaveChanged(before.key, &rows->key, &writer);
+  HoldDefinitionOf(before, *rows, &writer);
   SaveChanged(before.provider, &rows->provider, &writer);
   SaveChanged(before.connection, &rows->connection, &writer);
   SaveChanged(before.authorization, &rows->authorization, &writer);
+  SaveChanged(before.definition, &rows->definition, &writer);
   DeleteRows(keys, before, rows, &writer);
+  if (rows->definition != before.definition.record) {
+    write.batch.push_back(RaiseDefinitionsRevision());
+    writer.Mark({});
+  }
   write.first_event = static_cast<int>(write.batch.size());
   for (Event& event : rows->events) {
     event.time = rows->now;
@@ -181,10 +219,13 @@ absl::Status ExplainWrite(const std::vector<Write::Step>& steps,
       error->constraint == "keys_digest") {
     return KeyTaken();
   }
+  const auto index = static_cast<std::size_t>(error->statement);
+  const Write::Step step = index < steps.size() ? steps[index] : Write::Step();
+  if (error->sqlstate == sql::kDivisionByZero &&
+      step.kind == Kind::kCheckUnused) {
+    return DefinitionInUse(step.definition);
+  }
   if (error->sqlstate == sql::kForeignKeyViolation) {
-    const auto index = static_cast<std::size_t>(error->statement);
-    const Write::Step step =
-        index < steps.size() ? steps[index] : Write::Step();
     switch (step.kind) {
       case Kind::kDeleteApplication:
         return ApplicationInUse(step.application);
@@ -198,6 +239,7 @@ absl::Status ExplainWrite(const std::vector<Write::Step>& steps,
           return ProviderMissing(step.provider);
         }
         return failed;
+      case Kind::kCheckUnused:
       case Kind::kOther:
         return failed;
     }

@@ -24,19 +24,28 @@ struct Before {
   Loaded<Provider> provider;
   Loaded<Authorization> authorization;
   Loaded<Connection> connection;
+  Loaded<AddedDefinition> definition;
 };
 
 sql::PostgresStatement ReadRows(const RowKeys& keys);
-absl::StatusOr<Before> TakeRows(const sql::PostgresResult& result);
+absl::StatusOr<Before> TakeRows(const RowKeys& keys,
+                                const sql::PostgresResult& result);
 
 // What is to be written, and what each statement is for, so that its error can
 // be understood.
 struct Write {
   struct Step {
-    enum class Kind { kOther, kSave, kDeleteProvider, kDeleteApplication };
+    enum class Kind {
+      kOther,
+      kSave,
+      kDeleteProvider,
+      kDeleteApplication,
+      kCheckUnused
+    };
     Kind kind = Kind::kOther;
     std::string application;  // of the row saved, or the one deleted
     std::string provider;
+    std::string definition;  // the one deleted
   };
 
   Batch batch;

@@ -10,6 +10,7 @@
 #include "service/base/status.h"
 #include "service/net/sql/postgres.h"
 #include "service/store/postgres/change.h"
+#include "service/store/postgres/definitions.h"
 #include "service/store/postgres/queries.h"
 #include "service/store/postgres/schema.h"
 #include "service/store/postgres/sequencer.h"
@@ -176,8 +177,18 @@ class PostgresStore final : public Store {
                         Affected);
   }
 
-  Task<absl::Status> Beat(Replica replica, absl::Duration keep) override {
-    return WriteOnly(postgres::WriteBeat(Now(), replica, keep));
+  Task<absl::StatusOr<AddedDefinitions>> ListDefinitions() override {
+    Results results = co_await Read(postgres::SelectDefinitions());
+    if (!results.ok()) co_return results.status();
+    co_return postgres::DefinitionsOf((*results)[0]);
+  }
+  Task<absl::StatusOr<std::int64_t>> Beat(Replica replica,
+                                          absl::Duration keep) override {
+    Batch batch = postgres::WriteBeat(Now(), replica, keep);
+    batch.push_back(postgres::SelectDefinitionsRevision());
+    Results results = co_await Write(std::move(batch));
+    if (!results.ok()) co_return results.status();
+    co_return results->back().Int(0, 0);
   }
   Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() override {
     return ReadAs<std::vector<Replica>>(postgres::SelectReplicas(),
@@ -319,7 +330,7 @@ Task<absl::StatusOr<Rows>> PostgresStore::ReadAndChange(
     postgres::Before* before) {
   Results read = co_await ReadBefore(deadline, postgres::ReadRows(keys));
   if (!read.ok()) co_return read.status();
-  VK_CO_ASSIGN_OR_RETURN(*before, postgres::TakeRows((*read)[0]));
+  VK_CO_ASSIGN_OR_RETURN(*before, postgres::TakeRows(keys, (*read)[0]));
   TellTime((*read)[0], before->now);
   const absl::Time now = RoundTime(
       options_.clock != nullptr ? options_.clock->Now() : before->now);
@@ -330,6 +341,7 @@ Task<absl::StatusOr<Rows>> PostgresStore::ReadAndChange(
   rows.provider = before->provider.record;
   rows.authorization = before->authorization.record;
   rows.connection = before->connection.record;
+  rows.definition = before->definition.record;
   VK_CO_RETURN_IF_ERROR(change(rows));
   rows.now = now;
   VK_CO_RETURN_IF_ERROR(CheckChanged(keys, rows));

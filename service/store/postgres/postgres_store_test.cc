@@ -78,6 +78,8 @@ TEST_F(PostgresStoreTest, FindsWhatAnOlderVersionWrote) {
   Query("ALTER TABLE connections DROP COLUMN ailing");
   Query("ALTER TABLE events DROP COLUMN connection");
   Query("CREATE INDEX connections_by_state ON connections (state)");
+  Query("DROP TABLE definitions");
+  Query("ALTER TABLE store DROP COLUMN definitions_revision");
   Query("DELETE FROM schema_version WHERE version > 1");
   auto store = Open();
   ASSERT_NE(store, nullptr);

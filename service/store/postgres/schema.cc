@@ -152,6 +152,16 @@ ALTER TABLE events ADD COLUMN connection TEXT COLLATE "C" NOT NULL DEFAULT '';
 CREATE INDEX events_by_connection ON events (connection, sequence)
   WHERE connection <> '';
 )sql",
+    // Definitions that were added, and a number that rises with each change of
+    // any of them.
+    R"sql(
+CREATE TABLE definitions (
+  name TEXT COLLATE "C" PRIMARY KEY,
+  revision BIGINT NOT NULL,
+  record BYTEA NOT NULL
+);
+ALTER TABLE store ADD COLUMN definitions_revision BIGINT NOT NULL DEFAULT 0;
+)sql",
 };
 
 // Any constant that no other program is likely to lock in the same database.

@@ -170,6 +170,12 @@ absl::Status ReadRow(const PostgresResult& result, int row, int first,
 }
 
 absl::Status ReadRow(const PostgresResult& result, int row, int first,
+                     AddedDefinition* record) {
+  ReadCommon(result, row, first, record).IgnoreError();
+  return absl::OkStatus();
+}
+
+absl::Status ReadRow(const PostgresResult& result, int row, int first,
                      Event* record) {
   record->sequence = result.Int(row, first);
   record->time = DecodeTime(result.Int(row, first + 1));
@@ -238,6 +244,12 @@ void Save(const Connection& record, const Loaded<Connection>& before,
   SaveColumns(columns, std::move(values), before, batch);
   SaveWords(record, before, batch);
   SaveLabels(record, before, batch);
+}
+
+void Save(const AddedDefinition& record, const Loaded<AddedDefinition>& before,
+          Batch* batch) {
+  SaveColumns({"name", "revision", "record"}, Common(record, before), before,
+              batch);
 }
 
 void Append(const Event& event, Batch* batch) {

@@ -57,6 +57,12 @@ struct Table<Connection> {
   static constexpr int kCount = 8;
 };
 template <>
+struct Table<AddedDefinition> {
+  static constexpr char kName[] = "definitions";
+  static constexpr char kColumns[] = "name, revision, record";
+  static constexpr int kCount = 3;
+};
+template <>
 struct Table<Event> {
   static constexpr char kName[] = "events";
   static constexpr char kColumns[] = "sequence, time, record, application";
@@ -67,7 +73,8 @@ struct Table<Event> {
 std::string Qualified(absl::string_view alias, absl::string_view columns);
 
 // A row of a result, of which `first` is the first of these columns.
-// STORE_UNAVAILABLE if its record is damaged.
+// STORE_UNAVAILABLE if its record is damaged; a definition then has no text,
+// so that one does not take away all.
 absl::Status ReadRow(const sql::PostgresResult& result, int row, int first,
                      Application* record);
 absl::Status ReadRow(const sql::PostgresResult& result, int row, int first,
@@ -78,6 +85,8 @@ absl::Status ReadRow(const sql::PostgresResult& result, int row, int first,
                      Authorization* record);
 absl::Status ReadRow(const sql::PostgresResult& result, int row, int first,
                      Connection* record);
+absl::Status ReadRow(const sql::PostgresResult& result, int row, int first,
+                     AddedDefinition* record);
 absl::Status ReadRow(const sql::PostgresResult& result, int row, int first,
                      Event* record);
 
@@ -124,6 +133,8 @@ void Save(const Provider& record, const Loaded<Provider>& before, Batch* batch);
 void Save(const Authorization& record, const Loaded<Authorization>& before,
           Batch* batch);
 void Save(const Connection& record, const Loaded<Connection>& before,
+          Batch* batch);
+void Save(const AddedDefinition& record, const Loaded<AddedDefinition>& before,
           Batch* batch);
 // Appends, and returns the row's id.
 void Append(const Event& event, Batch* batch);

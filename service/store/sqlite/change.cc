@@ -5,6 +5,7 @@
 #include "service/base/status.h"
 #include "service/store/record_codec.h"
 #include "service/store/rules.h"
+#include "service/store/sqlite/definitions.h"
 #include "service/store/sqlite/tables.h"
 
 namespace valetkey::store {
@@ -16,6 +17,7 @@ struct Before {
   Loaded<Provider> provider;
   Loaded<Authorization> authorization;
   Loaded<Connection> connection;
+  Loaded<AddedDefinition> definition;
 };
 
 template <class T>
@@ -68,6 +70,11 @@ absl::Status NeedProvider(sql::Sqlite& db, absl::string_view name) {
 // has moved, can lack it.
 absl::Status CheckParents(sql::Sqlite&, const Application&,
                           const std::optional<Application>&) {
+  return absl::OkStatus();
+}
+
+absl::Status CheckParents(sql::Sqlite&, const AddedDefinition&,
+                          const std::optional<AddedDefinition>&) {
   return absl::OkStatus();
 }
 
@@ -184,6 +191,9 @@ absl::Status DeleteRows(sql::Sqlite& db, const RowKeys& keys,
   if (gone.application) {
     VK_RETURN_IF_ERROR(DeleteApplication(db, *keys.application));
   }
+  if (before.definition.record && !rows->definition) {
+    VK_RETURN_IF_ERROR(DeleteDefinition(db, *keys.definition));
+  }
   DropDependants(keys, gone, rows);
   return absl::OkStatus();
 }
@@ -204,6 +214,8 @@ absl::StatusOr<Rows> ApplyChange(sql::Sqlite& db, const RowKeys& keys,
                               &rows.authorization));
   VK_RETURN_IF_ERROR(
       LoadInto(db, keys.connection, &before.connection, &rows.connection));
+  VK_RETURN_IF_ERROR(
+      LoadInto(db, keys.definition, &before.definition, &rows.definition));
 
   VK_RETURN_IF_ERROR(change(rows));
   rows.now = now;
@@ -216,7 +228,11 @@ absl::StatusOr<Rows> ApplyChange(sql::Sqlite& db, const RowKeys& keys,
   VK_RETURN_IF_ERROR(SaveChanged(db, before.connection, &rows.connection));
   VK_RETURN_IF_ERROR(
       SaveChanged(db, before.authorization, &rows.authorization));
+  VK_RETURN_IF_ERROR(SaveChanged(db, before.definition, &rows.definition));
   VK_RETURN_IF_ERROR(DeleteRows(db, keys, before, &rows));
+  if (rows.definition != before.definition.record) {
+    VK_RETURN_IF_ERROR(RaiseDefinitionsRevision(db));
+  }
   for (Event& event : rows.events) {
     event.time = now;
     VK_RETURN_IF_ERROR(Append(db, &event));

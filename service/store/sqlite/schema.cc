@@ -143,6 +143,16 @@ ALTER TABLE events ADD COLUMN connection TEXT NOT NULL DEFAULT '';
 CREATE INDEX events_by_connection ON events (connection, sequence)
   WHERE connection <> '';
 )sql",
+    // Definitions that were added, and a number that rises with each change of
+    // any of them.
+    R"sql(
+CREATE TABLE definitions (
+  name TEXT PRIMARY KEY,
+  revision INTEGER NOT NULL,
+  record BLOB NOT NULL
+) STRICT;
+ALTER TABLE store ADD COLUMN definitions_revision INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 absl::Status Unavailable(absl::string_view message) {

@@ -10,6 +10,7 @@
 #include "service/store/record_codec.h"
 #include "service/store/rules.h"
 #include "service/store/sqlite/change.h"
+#include "service/store/sqlite/definitions.h"
 #include "service/store/sqlite/lock_file.h"
 #include "service/store/sqlite/queries.h"
 #include "service/store/sqlite/schema.h"
@@ -208,14 +209,18 @@ class SqliteStoreImpl final : public SqliteStore {
     });
   }
 
-  Task<absl::Status> Beat(Replica replica, absl::Duration keep) override {
-    auto done = co_await Write<Nothing>(
+  Task<absl::StatusOr<AddedDefinitions>> ListDefinitions() override {
+    return Read<AddedDefinitions>(store::ListDefinitions);
+  }
+
+  Task<absl::StatusOr<std::int64_t>> Beat(Replica replica,
+                                          absl::Duration keep) override {
+    return Write<std::int64_t>(
         [clock = options_.clock, replica = std::move(replica),
-         keep](sql::Sqlite& db) -> absl::StatusOr<Nothing> {
+         keep](sql::Sqlite& db) -> absl::StatusOr<std::int64_t> {
           VK_RETURN_IF_ERROR(store::Beat(db, replica, clock->Now(), keep));
-          return Nothing();
+          return DefinitionsRevision(db);
         });
-    co_return done.status();
   }
   Task<absl::StatusOr<std::vector<Replica>>> ListReplicas() override {
     return Read<std::vector<Replica>>(store::ListReplicas);

@@ -97,6 +97,9 @@ TEST(SqliteStore, FindsWhatAnOlderVersionWrote) {
                               "ALTER TABLE events DROP COLUMN connection;"
                               "CREATE INDEX connections_by_state "
                               "ON connections (state);"
+                              "DROP TABLE definitions;"
+                              "ALTER TABLE store "
+                              "DROP COLUMN definitions_revision;"
                               "DELETE FROM schema_version WHERE version > 2;")
                     .ok());
   }

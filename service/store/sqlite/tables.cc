@@ -158,6 +158,11 @@ absl::Status ReadRow(const sql::Statement& row, Connection* record) {
   return ReadCommon(row, record);
 }
 
+absl::Status ReadRow(const sql::Statement& row, AddedDefinition* record) {
+  ReadCommon(row, record).IgnoreError();
+  return absl::OkStatus();
+}
+
 absl::Status ReadRow(const sql::Statement& row, Event* record) {
   record->sequence = row.Int(0);
   record->time = DecodeTime(row.Int(1));
@@ -247,6 +252,17 @@ absl::Status Save(sql::Sqlite& db, const Connection& record,
   }
   VK_RETURN_IF_ERROR(SaveWords(db, record, before));
   return SaveLabels(db, record, before);
+}
+
+absl::Status Save(sql::Sqlite& db, const AddedDefinition& record,
+                  const Loaded<AddedDefinition>& before) {
+  VK_ASSIGN_OR_RETURN(
+      sql::Statement save,
+      db.Prepare("INSERT INTO definitions (name, revision, record) "
+                 "VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET "
+                 "revision = excluded.revision, record = excluded.record"));
+  BindCommon(save, record, before);
+  return save.Run();
 }
 
 absl::Status Append(sql::Sqlite& db, Event* event) {

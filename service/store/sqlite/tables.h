@@ -52,18 +52,25 @@ struct Table<Connection> {
       "due_time";
 };
 template <>
+struct Table<AddedDefinition> {
+  static constexpr char kName[] = "definitions";
+  static constexpr char kColumns[] = "name, revision, record";
+};
+template <>
 struct Table<Event> {
   static constexpr char kName[] = "events";
   static constexpr char kColumns[] = "sequence, time, record, application";
 };
 
 // The row under the cursor of a SELECT of these columns. STORE_UNAVAILABLE if
-// its record is damaged.
+// its record is damaged; a definition then has no text, so that one does not
+// take away all.
 absl::Status ReadRow(const sql::Statement& row, Application* record);
 absl::Status ReadRow(const sql::Statement& row, ApiKey* record);
 absl::Status ReadRow(const sql::Statement& row, Provider* record);
 absl::Status ReadRow(const sql::Statement& row, Authorization* record);
 absl::Status ReadRow(const sql::Statement& row, Connection* record);
+absl::Status ReadRow(const sql::Statement& row, AddedDefinition* record);
 absl::Status ReadRow(const sql::Statement& row, Event* record);
 
 // A record with the blob that it was read from, which a later write keeps the
@@ -102,6 +109,8 @@ absl::Status Save(sql::Sqlite& db, const Authorization& record,
                   const Loaded<Authorization>& before);
 absl::Status Save(sql::Sqlite& db, const Connection& record,
                   const Loaded<Connection>& before);
+absl::Status Save(sql::Sqlite& db, const AddedDefinition& record,
+                  const Loaded<AddedDefinition>& before);
 // Appends, and sets the sequence.
 absl::Status Append(sql::Sqlite& db, Event* event);
 
