@@ -155,19 +155,25 @@ Task<absl::StatusOr<Provider>> Admin::CreateProvider(NewProvider provider) {
   row.catalog_entry = provider.catalog_entry;
   row.environment = provider.environment;
   const absl::string_view id = IdOf(provider.catalog_entry);
-  const auto entry = catalog_.Find(id);
+  const auto entry = catalog_.FindEntry(id);
   if (entry == nullptr) co_return NoEntry(row);
   const auto definition = catalog_.Find(id, provider.environment);
-  if (definition == nullptr) co_return UnknownEnvironment(*entry);
+  if (definition == nullptr) {
+    co_return UnknownEnvironment(*entry->definition);
+  }
   Apply(settings, Seal(sealer_, settings, name), absl::UnixEpoch(), row);
   VK_CO_RETURN_IF_ERROR(CheckWith(*definition, settings, row));
 
   store::RowKeys keys;
   keys.application = application;
   keys.provider = name;
+  // Another server may be deleting it.
+  const bool added = entry->source == catalog::Source::kAdded;
+  if (added) keys.definition = row.catalog_entry;
   const absl::StatusOr<Rows> made =
-      co_await store_.Update(keys, [row](Rows& rows) {
+      co_await store_.Update(keys, [row, added](Rows& rows) {
         if (!rows.application) return NoApplication(row.application);
+        if (added && !rows.definition) return NoEntry(row);
         if (rows.provider) {
           return MakeError(Reason::kResourceExists,
                            "there is a provider of that name",

@@ -51,12 +51,17 @@ Providers::Providers(store::Store& store, const catalog::Catalog& catalog,
 Task<absl::StatusOr<std::shared_ptr<const ProviderContext>>> Providers::Get(
     std::string name) {
   std::shared_ptr<const ProviderContext> older;
+  // Before the definition is looked up: it is no older than that.
+  const std::int64_t catalog_revision = catalog_.added_revision();
   {
     MutexLock lock(mutex_);
     const auto it = entries_.find(name);
     if (it != entries_.end()) {
       older = it->second.context;
-      if (clock_.Now() - it->second.read_time < kKeep) co_return older;
+      if (it->second.catalog_revision == catalog_revision &&
+          clock_.Now() - it->second.read_time < kKeep) {
+        co_return older;
+      }
     }
   }
   auto record = co_await store_.GetProvider(name);
@@ -105,7 +110,9 @@ Task<absl::StatusOr<std::shared_ptr<const ProviderContext>>> Providers::Get(
   }
   context->limiter = standing.limiter;
   context->probe = standing.probe;
-  entries_[name] = {.context = context, .read_time = clock_.Now()};
+  entries_[name] = {.context = context,
+                    .read_time = clock_.Now(),
+                    .catalog_revision = catalog_revision};
   co_return std::shared_ptr<const ProviderContext>(std::move(context));
 }
 

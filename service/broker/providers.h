@@ -1,10 +1,10 @@
 // Configured providers as the broker needs them: the record, the definition
 // with its environment applied, and the client with its secret opened.
 //
-// Kept in memory for a bounded time; a change made on this server takes effect
-// at once. Also remembers what is known of each client's credentials, which
-// tells a dead grant from a refused client where the provider's answer does
-// not. Thread-safe.
+// Kept in memory for a bounded time; a change made on this server, and any of
+// the catalog, takes effect at once. Also remembers what is known of each
+// client's credentials, which tells a dead grant from a refused client where
+// the provider's answer does not. Thread-safe.
 
 #ifndef VALETKEY_BROKER_PROVIDERS_H_
 #define VALETKEY_BROKER_PROVIDERS_H_
@@ -81,6 +81,7 @@ class Providers {
   struct Entry {
     std::shared_ptr<const ProviderContext> context;
     absl::Time read_time;
+    std::int64_t catalog_revision = 0;  // what its definition was found at
   };
   struct Standing {
     std::shared_ptr<Limiter> limiter;

@@ -75,54 +75,116 @@ absl::StatusOr<Definition> ReadDefinition(const std::string& path) {
 }
 
 absl::StatusOr<Catalog> Catalog::Load(const std::string& folder) {
-  Catalog catalog;
+  auto loaded = std::make_shared<Snapshot>();
+  const auto add = [&](Definition definition, Source source) {
+    Entry entry;
+    entry.definition =
+        std::make_shared<const Definition>(std::move(definition));
+    entry.source = source;
+    loaded->Add(std::make_shared<const Entry>(std::move(entry)));
+  };
   for (const BuiltinDefinition& builtin : BuiltinDefinitions()) {
     absl::string_view stem = builtin.file;
     stem.remove_suffix(kSuffix.size());
     VK_ASSIGN_OR_RETURN(Definition definition,
                         ParseNamed(builtin.file, stem, builtin.text));
-    catalog.Add(std::move(definition));
+    add(std::move(definition), Source::kBuiltIn);
   }
   if (!folder.empty()) {
     VK_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files,
                         FilesOf(folder));
     for (const std::filesystem::path& path : files) {
       VK_ASSIGN_OR_RETURN(Definition definition, ReadDefinition(path.string()));
-      catalog.Add(std::move(definition));
+      add(std::move(definition), Source::kFile);
     }
   }
-  for (const auto& [id, definition] : catalog.entries_) {
-    for (const auto& environment : definition->environments()) {
-      catalog.environments_[EnvironmentKey(id, environment.name())] =
-          std::make_shared<const Definition>(
-              ApplyEnvironment(*definition, environment));
-    }
-  }
-  return catalog;
+  return Catalog(std::move(loaded));
 }
 
-void Catalog::Add(Definition definition) {
-  // The name is taken first: an assignment evaluates its right side first.
-  const std::string id = definition.id();
-  entries_[id] = std::make_shared<const Definition>(std::move(definition));
+Catalog::Catalog() : Catalog(std::make_shared<const Snapshot>()) {}
+
+Catalog::Catalog(std::shared_ptr<const Snapshot> own)
+    : own_(std::move(own)), now_(own_) {}
+
+Catalog::Catalog(const Catalog& other) : own_(other.own_), now_(other.Now()) {}
+
+Catalog& Catalog::operator=(const Catalog& other) {
+  if (this == &other) return *this;
+  std::shared_ptr<const Snapshot> now = other.Now();
+  own_ = other.own_;
+  MutexLock lock(mutex_);
+  now_ = std::move(now);
+  return *this;
+}
+
+void Catalog::Snapshot::Add(std::shared_ptr<const Entry> entry) {
+  const Definition& definition = *entry->definition;
+  const std::string& id = definition.id();
+  // Those of the entry that it replaces.
+  const std::string first = EnvironmentKey(id, "");
+  auto it = environments.lower_bound(first);
+  while (it != environments.end() && absl::StartsWith(it->first, first)) {
+    it = environments.erase(it);
+  }
+  for (const auto& environment : definition.environments()) {
+    environments[EnvironmentKey(id, environment.name())] =
+        std::make_shared<const Definition>(
+            ApplyEnvironment(definition, environment));
+  }
+  entries[id] = std::move(entry);
+}
+
+std::shared_ptr<const Catalog::Snapshot> Catalog::Now() const {
+  MutexLock lock(mutex_);
+  return now_;
+}
+
+std::shared_ptr<const Entry> Catalog::FindEntry(absl::string_view id) const {
+  const auto now = Now();
+  const auto found = now->entries.find(id);
+  return found == now->entries.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const Entry> Catalog::FindOwn(absl::string_view id) const {
+  const auto found = own_->entries.find(id);
+  return found == own_->entries.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<const Definition> Catalog::Find(absl::string_view id) const {
-  const auto found = entries_.find(std::string(id));
-  return found == entries_.end() ? nullptr : found->second;
+  const auto entry = FindEntry(id);
+  return entry == nullptr ? nullptr : entry->definition;
 }
 
 std::shared_ptr<const Definition> Catalog::Find(
     absl::string_view id, absl::string_view environment) const {
   if (environment.empty()) return Find(id);
-  const auto found = environments_.find(EnvironmentKey(id, environment));
-  return found == environments_.end() ? nullptr : found->second;
+  const auto now = Now();
+  const auto found = now->environments.find(EnvironmentKey(id, environment));
+  return found == now->environments.end() ? nullptr : found->second;
 }
 
 std::vector<std::shared_ptr<const Definition>> Catalog::List() const {
   std::vector<std::shared_ptr<const Definition>> list;
-  for (const auto& [id, definition] : entries_) list.push_back(definition);
+  for (const auto& entry : ListEntries()) list.push_back(entry->definition);
   return list;
 }
+
+std::vector<std::shared_ptr<const Entry>> Catalog::ListEntries() const {
+  const auto now = Now();
+  std::vector<std::shared_ptr<const Entry>> list;
+  for (const auto& [id, entry] : now->entries) list.push_back(entry);
+  return list;
+}
+
+void Catalog::SetAdded(std::int64_t revision,
+                       std::vector<std::shared_ptr<const Entry>> added) {
+  auto next = std::make_shared<Snapshot>(*own_);
+  next->added_revision = revision;
+  for (auto& entry : added) next->Add(std::move(entry));
+  MutexLock lock(mutex_);
+  if (revision > now_->added_revision) now_ = std::move(next);
+}
+
+std::int64_t Catalog::added_revision() const { return Now()->added_revision; }
 
 }  // namespace valetkey::catalog

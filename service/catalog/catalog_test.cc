@@ -5,8 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -92,6 +97,76 @@ TEST_F(CatalogFolder, MustExist) {
   ASSERT_FALSE(catalog.ok());
   EXPECT_THAT(std::string(catalog.status().message()),
               HasSubstr("absent: cannot be read"));
+}
+
+std::shared_ptr<const Entry> Added(const std::string& id,
+                                   std::int64_t revision) {
+  Definition definition;
+  definition.set_id(id);
+  definition.set_display_name(std::to_string(revision));
+  definition.add_environments()->set_name("test");
+  Entry entry;
+  entry.definition = std::make_shared<const Definition>(definition);
+  entry.source = Source::kAdded;
+  entry.revision = revision;
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+TEST(Catalog, AddedOnesStandInFrontAndGoAgain) {
+  Catalog catalog = *Catalog::Load("");
+  const std::size_t own = catalog.List().size();
+  EXPECT_EQ(catalog.added_revision(), -1);
+  catalog.SetAdded(5, {Added("acme-own", 1), Added("pinterest", 1)});
+  EXPECT_EQ(catalog.added_revision(), 5);
+  EXPECT_EQ(catalog.List().size(), own + 1);
+  EXPECT_EQ(catalog.FindEntry("acme-own")->source, Source::kAdded);
+  EXPECT_NE(catalog.Find("acme-own", "test"), nullptr);
+  EXPECT_EQ(catalog.Find("pinterest")->display_name(), "1");
+  EXPECT_EQ(catalog.Find("pinterest", "sandbox"), nullptr);
+  EXPECT_EQ(catalog.FindOwn("pinterest")->source, Source::kBuiltIn);
+  EXPECT_EQ(catalog.FindOwn("acme-own"), nullptr);
+  // What is known already, or older, changes nothing.
+  catalog.SetAdded(5, {});
+  catalog.SetAdded(4, {});
+  EXPECT_EQ(catalog.List().size(), own + 1);
+
+  Catalog copy = catalog;
+  copy.SetAdded(6, {});
+  EXPECT_EQ(copy.List().size(), own);
+  EXPECT_NE(copy.Find("pinterest", "sandbox"), nullptr);
+  EXPECT_NE(catalog.Find("acme-own"), nullptr);
+}
+
+TEST(Catalog, IsReadWhileItChanges) {
+  Catalog catalog;
+  catalog.SetAdded(0, {Added("a", 0)});
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      std::int64_t last = 0;
+      while (!done) {
+        const auto entry = catalog.FindEntry("a");
+        EXPECT_EQ(entry->definition->display_name(),
+                  std::to_string(entry->revision));
+        EXPECT_GE(entry->revision, last);
+        last = entry->revision;
+        EXPECT_NE(catalog.Find("a", "test"), nullptr);
+        EXPECT_EQ(catalog.List().size(), 1u);
+      }
+    });
+  }
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 2; ++i) {
+    writers.emplace_back([&] {
+      for (std::int64_t r = 1; r <= 500; ++r)
+        catalog.SetAdded(r, {Added("a", r)});
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(catalog.added_revision(), 500);
 }
 
 }  // namespace
