@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "service/catalog/catalog.h"
+#include "service/oauth/template.h"
 
 namespace valetkey::catalog {
 namespace {
@@ -65,6 +66,44 @@ TEST(BuiltIn, HoldsTheProvidersThatPeopleUse) {
     ASSERT_NE(definition, nullptr) << id;
     EXPECT_EQ(definition->authorization().scope_mode(), SCOPE_MODE_NONE);
   }
+}
+
+bool NamesHost(const oauth::Definition& definition, const std::string& input) {
+  for (const std::string& url :
+       {definition.authorization().url(), definition.token().url(),
+        definition.refresh().url(), definition.verification().url(),
+        definition.api_base_url()}) {
+    const auto variables = oauth::HostVariables(url);
+    if (variables.ok() &&
+        std::find(variables->begin(), variables->end(), "input." + input) !=
+            variables->end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A code, the client secret and tokens go to a host that these name. Whoever
+// adds one to the list has thought about who can have a name under its
+// allowed_hosts, and writes that into docs/providers.md.
+TEST(BuiltIn, PeopleNameHostsWhereThatWasThoughtAbout) {
+  std::vector<std::string> named;
+  for (const auto& definition : BuiltIn().List()) {
+    for (const auto& input : definition->inputs()) {
+      if (input.source() != catalog::v1::INPUT_SOURCE_OPERATOR &&
+          NamesHost(*definition, input.name())) {
+        named.push_back(definition->id());
+        for (const std::string& host : definition->allowed_hosts()) {
+          EXPECT_NE(host, "**") << definition->id();
+        }
+      }
+    }
+  }
+  EXPECT_THAT(named, ElementsAre("adobe-sign", "amazon-selling-partner",
+                                 "bamboohr", "egnyte", "exact-online",
+                                 "gorgias", "lightspeed-retail",
+                                 "nationbuilder", "shopify", "zendesk", "zoho",
+                                 "zoho"));
 }
 
 TEST(Pinterest, OffersNineteenScopes) {

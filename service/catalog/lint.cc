@@ -63,6 +63,11 @@ void LintTexts(const Definition& definition, const Spot& root) {
     const Spot note = root.Field("notes", i);
     if (definition.notes(i).source().empty()) {
       note.Fault("source", "nothing says where that comes from");
+    } else if (definition.notes(i).confidence() == CONFIDENCE_DOCUMENTED &&
+               !absl::StrContains(definition.notes(i).source(), "https://")) {
+      note.Fault("source",
+                 "documented where? give the page's address, or say that it is "
+                 "observed or assumed");
     }
     if (definition.notes(i).confidence() == CONFIDENCE_UNSPECIFIED) {
       note.Fault("confidence", "nothing says how sure that is");

@@ -44,6 +44,9 @@ TEST(Lint, NamesLineAndFieldOfWhatIsSuspicious) {
   } cases[] = {
       {"notes { text: \"t\" }", "a:14: notes[1].source: nothing says"},
       {"notes { text: \"t\" source: \"s\" }", "a:14: notes[1].confidence"},
+      {"notes { text: \"t\" confidence: CONFIDENCE_DOCUMENTED "
+       "source: \"the manual\" }",
+       "a:14: notes[1].source: documented where?"},
       {"scopes { name: \"a\" } authorization { required_scopes: \"b\" }",
        "a:8: authorization.required_scopes[0]: is not described"},
       {"scopes { name: \"a\" } authorization { scope_mode: SCOPE_MODE_NONE }",

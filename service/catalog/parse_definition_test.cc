@@ -131,8 +131,14 @@ TEST(ParseDefinition, NamesLineAndFieldOfWhatIsAdded) {
       {"discovery { url: \"https://acme.example/tenants\" id_pointer: \"/id\" "
        "choice: DISCOVERY_CHOICE_ASK }",
        "9: discovery.choice: DISCOVERY_CHOICE_ASK is not supported yet"},
-      {"api_base_url: \"https://{meta.dc}.acme.example\"",
+      {"api_base_url: \"https://{meta.dc}.acme.example\"\n"
+       "allowed_hosts: \"*.acme.example\"",
        "9: api_base_url: {meta.dc}: nothing captures it"},
+      // Tokens are sent there.
+      {"response { captures { name: \"dc\" pointer: \"/dc\" } }\n"
+       "api_base_url: \"https://{meta.dc}.acme.example\"",
+       "10: api_base_url: its host holds a variable: expected allowed_hosts "
+       "to bound it"},
       {"post_exchange {\n  url: \"https://acme.example/login\"\n"
        "  timing: POST_EXCHANGE_TIMING_ALWAYS\n}",
        "11: post_exchange[0].timing: POST_EXCHANGE_TIMING_ALWAYS is not "
