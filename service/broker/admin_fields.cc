@@ -12,6 +12,7 @@
 #include "service/base/url.h"
 #include "service/base/utf8.h"
 #include "service/broker/admin.h"
+#include "service/broker/inputs.h"
 #include "service/oauth/oauth.h"
 
 namespace valetkey::broker {
@@ -176,7 +177,8 @@ absl::Status CheckScopes(absl::string_view field,
 
 absl::Status CheckOperatorInputs(
     absl::string_view field, const catalog::Definition& definition,
-    const std::map<std::string, std::string>& inputs) {
+    const std::map<std::string, std::string>& inputs,
+    const std::map<std::string, std::string>& kept) {
   for (const auto& [name, value] : inputs) {
     const bool known = std::any_of(
         definition.inputs().begin(), definition.inputs().end(),
@@ -200,7 +202,8 @@ absl::Status CheckOperatorInputs(
   }
   for (const auto& input : definition.inputs()) {
     if (input.source() == catalog::v1::INPUT_SOURCE_OPERATOR &&
-        input.default_value().empty() && inputs.count(input.name()) == 0) {
+        input.default_value().empty() && inputs.count(input.name()) == 0 &&
+        !(input.secret() && HasInput(kept, input.name()))) {
       return InvalidField(KeyedField(field, input.name()),
                           "a value, for the provider cannot do without");
     }

@@ -43,10 +43,12 @@ absl::Status CheckScopes(absl::string_view field,
                          const std::vector<std::string>& scopes);
 
 // Each is an input that the definition wants from the operator, as it must
-// be; and none that has no default is missing.
+// be; and none that has no default is missing, but for secret ones that are
+// among what is kept.
 absl::Status CheckOperatorInputs(
     absl::string_view field, const catalog::Definition& definition,
-    const std::map<std::string, std::string>& inputs);
+    const std::map<std::string, std::string>& inputs,
+    const std::map<std::string, std::string>& kept);
 
 // Whether the provider's client authentication uses a client secret.
 bool NeedsClientSecret(const catalog::Definition& definition);

@@ -22,8 +22,8 @@
 
 namespace valetkey::broker {
 
-// Two providers: one with inputs, a secret, an environment and PKCE as it must
-// be; one for public clients.
+// Three providers: one with inputs, a secret, an environment and PKCE as it
+// must be; one with a secret input; one for public clients.
 inline constexpr char kAcmeDefinition[] = R"pb(
   id: "acme"
   display_name: "Acme"
@@ -67,6 +67,24 @@ inline constexpr char kAcmeDefinition[] = R"pb(
     }
   }
 )pb";
+inline constexpr char kKeyedDefinition[] = R"pb(
+  id: "keyed"
+  display_name: "Keyed"
+  category: CATEGORY_CRM
+  inputs {
+    name: "site_key"
+    display_name: "Site key"
+    source: INPUT_SOURCE_OPERATOR
+    pattern: "[a-z0-9-]+"
+    secret: true
+  }
+  authorization { url: "https://keyed.example/authorize" }
+  client_authentication { method: CLIENT_AUTHENTICATION_METHOD_NONE }
+  token {
+    url: "https://keyed.example/token"
+    headers { name: "X-Site-Key" value: "{input.site_key}" }
+  }
+)pb";
 inline constexpr char kPublicDefinition[] = R"pb(
   id: "public-one"
   display_name: "Public"
@@ -78,13 +96,14 @@ inline constexpr char kPublicDefinition[] = R"pb(
   revocation { unsupported: "There is no way to revoke tokens." }
 )pb";
 
-// The catalog with those two; the files are read once.
+// The catalog with those; the files are read once.
 inline const catalog::Catalog& TestCatalog() {
   static const catalog::Catalog* const kCatalog = [] {
     std::string folder =
         (std::filesystem::temp_directory_path() / "admin-XXXXXX").string();
     EXPECT_NE(mkdtemp(folder.data()), nullptr);
     std::ofstream(folder + "/acme.textproto") << kAcmeDefinition;
+    std::ofstream(folder + "/keyed.textproto") << kKeyedDefinition;
     std::ofstream(folder + "/public-one.textproto") << kPublicDefinition;
     absl::StatusOr<catalog::Catalog> loaded = catalog::Catalog::Load(folder);
     std::filesystem::remove_all(folder);

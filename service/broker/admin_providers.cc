@@ -7,6 +7,7 @@
 #include "service/broker/admin.h"
 #include "service/broker/admin_fields.h"
 #include "service/broker/admin_rows.h"
+#include "service/broker/inputs.h"
 #include "service/broker/sealing.h"
 
 namespace valetkey::broker {
@@ -47,7 +48,8 @@ absl::Status CheckSettings(const ProviderChange& change) {
 // touches is checked: a definition may have become stricter since the rest was
 // given.
 absl::Status CheckWith(const catalog::Definition& definition,
-                       const ProviderChange& change, const Provider& provider) {
+                       const ProviderChange& change, const Inputs& kept,
+                       const Provider& provider) {
   if (change.client_secret && provider.client_secret_sealed.empty() &&
       NeedsClientSecret(definition)) {
     return InvalidField(kSecretField,
@@ -61,8 +63,8 @@ absl::Status CheckWith(const catalog::Definition& definition,
                         "without PKCE");
   }
   if (change.inputs) {
-    VK_RETURN_IF_ERROR(
-        CheckOperatorInputs("provider.inputs", definition, *change.inputs));
+    VK_RETURN_IF_ERROR(CheckOperatorInputs("provider.inputs", definition,
+                                           *change.inputs, kept));
   }
   return absl::OkStatus();
 }
@@ -162,7 +164,9 @@ Task<absl::StatusOr<Provider>> Admin::CreateProvider(NewProvider provider) {
     co_return UnknownEnvironment(*entry->definition);
   }
   Apply(settings, Seal(sealer_, settings, name), absl::UnixEpoch(), row);
-  VK_CO_RETURN_IF_ERROR(CheckWith(*definition, settings, row));
+  VK_CO_RETURN_IF_ERROR(CheckWith(*definition, settings, {}, row));
+  VK_CO_ASSIGN_OR_RETURN(
+      row.inputs, SealInputs(*definition, sealer_, name, *settings.inputs, {}));
 
   store::RowKeys keys;
   keys.application = application;
@@ -224,12 +228,19 @@ Task<absl::StatusOr<Provider>> Admin::UpdateProvider(std::string name,
       keys, [this, name, etag, change, sealed](Rows& rows) {
         if (!rows.provider) return NoProvider(name);
         VK_RETURN_IF_ERROR(CheckEtag(name, etag, rows.provider->revision));
+        const Inputs kept = rows.provider->inputs;
         Apply(change, sealed, rows.now, *rows.provider);
         if (!NeedsDefinition(change)) return absl::OkStatus();
         const auto definition = catalog_.Find(
             IdOf(rows.provider->catalog_entry), rows.provider->environment);
         if (definition == nullptr) return NoEntry(*rows.provider);
-        return CheckWith(*definition, change, *rows.provider);
+        VK_RETURN_IF_ERROR(
+            CheckWith(*definition, change, kept, *rows.provider));
+        if (!change.inputs) return absl::OkStatus();
+        VK_ASSIGN_OR_RETURN(
+            rows.provider->inputs,
+            SealInputs(*definition, sealer_, name, *change.inputs, kept));
+        return absl::OkStatus();
       });
   if (MayHaveCommitted(changed.status()) && hooks_.provider_changed) {
     hooks_.provider_changed(name);

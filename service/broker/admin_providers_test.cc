@@ -64,6 +64,34 @@ TEST_F(AdminProvidersTest, KeepsWhatWasGivenAndSealsTheSecret) {
   EXPECT_THAT(providers_changed_, ElementsAre(kAcme));
 }
 
+TEST_F(AdminProvidersTest, ASecretInputIsSealedAndStaysUnlessGivenAnew) {
+  NewProvider given = AcmeProvider();
+  given.catalog_entry = "catalog/keyed";
+  given.settings.client_secret.reset();
+  given.settings.inputs.reset();
+  EXPECT_EQ(FieldOf(RunSync(admin_->CreateProvider(given)).status()),
+            "provider.inputs[\"site_key\"]");
+  given.settings.inputs = {{{"site_key", "s-1"}}};
+  const auto made = RunSync(admin_->CreateProvider(given));
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_THAT(made->inputs,
+              ElementsAre(Pair("site_key#sealed", Not(HasSubstr("s-1")))));
+
+  ProviderChange change;
+  change.inputs.emplace();
+  auto changed = Update(change);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_EQ(changed->inputs, made->inputs);
+  change.inputs = {{{"site_key", "s-2"}}};
+  changed = Update(change);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_NE(changed->inputs, made->inputs);
+  change.inputs = {{{"site_key", "S2!"}}};
+  const absl::Status wrong = Update(change).status();
+  EXPECT_EQ(FieldOf(wrong), "provider.inputs[\"site_key\"]");
+  EXPECT_EQ(wrong.ToString().find("S2!"), std::string::npos);
+}
+
 TEST_F(AdminProvidersTest, NamesTheFieldThatIsWrong) {
   struct Case {
     const char* field;

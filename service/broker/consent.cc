@@ -10,6 +10,7 @@
 #include "service/base/name.h"
 #include "service/broker/admin.h"
 #include "service/broker/impl.h"
+#include "service/broker/inputs.h"
 #include "service/broker/sealing.h"
 
 namespace valetkey::broker {
@@ -61,6 +62,7 @@ Task<absl::StatusOr<AuthorizeResult>> Broker::Impl::Authorize(
                              "nothing, or the connection's own subject");
     }
     authorization.reauthorize = true;
+    authorization.inputs = existing->inputs;
     authorization.subject = existing->subject;
     authorization.connection = existing->name;
   } else {
@@ -72,8 +74,13 @@ Task<absl::StatusOr<AuthorizeResult>> Broker::Impl::Authorize(
         ChildName(application, "connections", NewConnectionId(d.random));
   }
   VK_CO_RETURN_IF_ERROR(CheckLabels("labels", parameters.labels));
-  VK_CO_RETURN_IF_ERROR(
-      oauth::CheckInputs(*provider->definition, parameters.inputs));
+  // What is not given anew stays as the connection has it.
+  VK_CO_ASSIGN_OR_RETURN(
+      Inputs inputs,
+      SealInputs(*provider->definition, d.sealer, authorization.connection,
+                 parameters.inputs, authorization.inputs));
+  inputs.merge(authorization.inputs);
+  authorization.inputs = std::move(inputs);
   if (!parameters.return_uri.empty()) {
     VK_CO_ASSIGN_OR_RETURN(auto owner,
                            co_await d.store.GetApplication(application));
@@ -93,7 +100,6 @@ Task<absl::StatusOr<AuthorizeResult>> Broker::Impl::Authorize(
   authorization.application = application;
   authorization.provider = parameters.provider;
   authorization.labels = parameters.labels;
-  authorization.inputs = parameters.inputs;
   authorization.return_uri = parameters.return_uri;
   authorization.redirect_uri = provider->record.redirect_uri.empty()
                                    ? options.public_url + "/oauth/callback"
@@ -151,11 +157,12 @@ absl::StatusOr<std::string> Broker::Impl::AuthorizationUriOf(
   if (!verifier.empty()) {
     request.code_challenge = oauth::ChallengeS256(verifier);
   }
+  VK_ASSIGN_OR_RETURN(const oauth::Client client,
+                      provider.ClientFor(d.sealer, authorization.connection,
+                                         authorization.inputs, {}));
   VK_ASSIGN_OR_RETURN(
       std::string uri,
-      oauth::AuthorizationUri(*provider.definition,
-                              provider.ClientFor(authorization.inputs, {}),
-                              request));
+      oauth::AuthorizationUri(*provider.definition, client, request));
   return options.browser_uri ? options.browser_uri(uri) : uri;
 }
 

@@ -211,7 +211,9 @@ Task<absl::StatusOr<oauth::TokenAnswer>> Broker::Impl::TradeCode(
   absl::Time asked;
   oauth::ParsedTokenAnswer parsed;
   for (bool again = false;; again = true) {
-    client = provider->ClientFor(inputs, {});
+    VK_CO_ASSIGN_OR_RETURN(
+        client,
+        provider->ClientFor(d.sealer, authorization.connection, inputs, {}));
     asked = d.clock.Now();
     VK_CO_ASSIGN_OR_RETURN(
         HttpRequest request,
@@ -227,40 +229,28 @@ Task<absl::StatusOr<oauth::TokenAnswer>> Broker::Impl::TradeCode(
                                        sent.status.message()),
                           {}, absl::Seconds(5));
     }
-    parsed = oauth::ParseTokenAnswer(
-        *provider->definition, oauth::Leg::kExchange, sent.response, asked,
-        {parameters.code, exchange.verifier.Reveal(),
-         client.client_secret.Reveal()});
+    std::vector<absl::string_view> secrets = oauth::SecretsOf(client);
+    secrets.push_back(parameters.code);
+    secrets.push_back(exchange.verifier.Reveal());
+    parsed =
+        oauth::ParseTokenAnswer(*provider->definition, oauth::Leg::kExchange,
+                                sent.response, asked, secrets);
     if (!parsed.failure || again) break;
     auto other = co_await OtherSecret(provider, parsed.failure->kind, asked);
     if (!other) break;
     provider = std::move(other);
   }
-  for (int hop = 0;
-       parsed.answer && hop < oauth::PostExchangeHops(*provider->definition);
-       ++hop) {
-    VK_CO_ASSIGN_OR_RETURN(
-        HttpRequest next,
-        oauth::PostExchangeRequest(*provider->definition, hop, client,
-                                   *parsed.answer, asked));
-    const HttpResult hopped =
-        co_await d.http.Send(std::move(next), options.http_timeout);
-    // The first token is good by itself: a hop that fails is no reason to
-    // lose a grant whose code is spent.
-    if (!hopped.status.ok()) break;
-    const auto failure = oauth::MergePostExchange(
-        *provider->definition, hop, hopped.response, asked, *parsed.answer);
-    if (failure) {
-      Log(LogLevel::kWarning, "a call after the exchange failed",
-          {{"connection", authorization.connection},
-           {"code", failure->code},
-           {"message", failure->message}});
-      break;
-    }
-  }
   if (parsed.answer) {
     providers.NoteAccepted(*provider);
-    co_return *std::move(parsed.answer);
+    Hopped hopped =
+        co_await Hop(authorization.connection, provider, client,
+                     oauth::Leg::kExchange, *std::move(parsed.answer));
+    if (hopped.failure && !hopped.answer.tokens.empty()) {
+      // Of no use, and so never given out; the refresh that its end brings
+      // about makes the call again.
+      hopped.answer.tokens.front().expire_time = asked;
+    }
+    co_return std::move(hopped.answer);
   }
   oauth::ProviderFailure failure = *std::move(parsed.failure);
   const ErrorMetadata metadata = {{"provider_error", failure.code}};

@@ -4,6 +4,7 @@
 //   tokens.cc      reading a token: memory, then Redis, then the store
 //   refresh.cc     the flight that renews tokens
 //   refresh_outcome.cc  committing its tokens, recording its failure
+//   hops.cc        the calls that follow an answer with tokens
 //   evidence.cc    telling a dead grant from a refused client
 //   consent.cc     Authorize
 //   exchange.cc    Exchange
@@ -107,6 +108,25 @@ struct Broker::Impl {
   absl::StatusOr<Entry> Publish(const store::Connection& connection);
   Task<void> PutRemote(std::string name, Entry entry);
 
+  // --- hops.cc ---
+
+  // What the calls after an answer made of it.
+  struct Hopped {
+    oauth::TokenAnswer answer;
+    // Of a call without which the main token is of no use.
+    std::optional<RefreshFailure> failure;
+  };
+  Task<Hopped> Hop(std::string connection,
+                   std::shared_ptr<const ProviderContext> provider,
+                   oauth::Client client, oauth::Leg leg,
+                   oauth::TokenAnswer answer);
+  // The same in an attempt to refresh: the new refresh token is stored before,
+  // and after a failure the access token in hand stays.
+  Task<Hopped> HopAfterRefresh(AttemptRef attempt, store::Connection connection,
+                               std::shared_ptr<const ProviderContext> provider,
+                               oauth::Client client, oauth::TokenAnswer answer,
+                               absl::Time asked);
+
   // --- refresh.cc, refresh_outcome.cc ---
 
   // A refresh under way. `landed` is set as soon as callers can be answered;
@@ -155,8 +175,8 @@ struct Broker::Impl {
   Task<absl::StatusOr<Entry>> CommitAnswer(
       std::shared_ptr<Flight> flight, AttemptRef attempt,
       store::Connection connection,
-      std::shared_ptr<const ProviderContext> provider,
-      oauth::TokenAnswer answer, absl::Time asked);
+      std::shared_ptr<const ProviderContext> provider, Hopped hopped,
+      absl::Time asked);
   // Renews the lease for one more request; false if it is no longer ours.
   Task<bool> HoldOn(AttemptRef attempt, std::string name);
   Task<absl::StatusOr<Entry>> Fail(

@@ -4,6 +4,7 @@
 
 #include "service/base/name.h"
 #include "service/base/status.h"
+#include "service/broker/inputs.h"
 #include "service/broker/sealing.h"
 
 namespace valetkey::broker {
@@ -17,11 +18,12 @@ constexpr absl::Duration kProbeRest = absl::Minutes(1);
 
 }  // namespace
 
-oauth::Client ProviderContext::ClientFor(
+absl::StatusOr<oauth::Client> ProviderContext::ClientFor(
+    const Sealer& sealer, absl::string_view connection,
     const std::map<std::string, std::string>& inputs,
     const std::map<std::string, std::string>& metadata) const {
   oauth::Client own = client;
-  for (const auto& [key, value] : inputs) own.inputs[key] = value;
+  VK_RETURN_IF_ERROR(OpenInputs(sealer, connection, inputs, own));
   own.metadata = metadata;
   return own;
 }
@@ -86,7 +88,8 @@ Task<absl::StatusOr<std::shared_ptr<const ProviderContext>>> Providers::Get(
          {"environment", context->record.environment}});
   }
   context->client.client_id = context->record.client_id;
-  context->client.inputs = context->record.inputs;
+  VK_CO_RETURN_IF_ERROR(
+      OpenInputs(sealer_, name, context->record.inputs, context->client));
   if (!context->record.client_secret_sealed.empty()) {
     VK_CO_ASSIGN_OR_RETURN(context->client.client_secret,
                            sealer_.Open(context->record.client_secret_sealed,

@@ -39,8 +39,9 @@ struct ProviderContext {
   std::shared_ptr<Limiter> limiter;  // of calls to the token endpoint
   std::shared_ptr<Limiter> probe;    // one probe at a time
 
-  // The client as one connection uses it.
-  oauth::Client ClientFor(
+  // The client as one connection uses it, with what is kept of its inputs.
+  absl::StatusOr<oauth::Client> ClientFor(
+      const Sealer& sealer, absl::string_view connection,
       const std::map<std::string, std::string>& inputs,
       const std::map<std::string, std::string>& metadata) const;
   // Whether PKCE is sent.

@@ -242,8 +242,12 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
     connection.state = store::ConnectionState::kReauthorizationRequired;
     co_return absl::StatusOr<Entry>(StateError(connection));
   }
-  oauth::Client client =
-      provider->ClientFor(connection.inputs, connection.metadata);
+  auto opened_client = provider->ClientFor(
+      d.sealer, connection.name, connection.inputs, connection.metadata);
+  if (!opened_client.ok()) {
+    co_return absl::StatusOr<Entry>(opened_client.status());
+  }
+  oauth::Client client = *std::move(opened_client);
   absl::Time asked = d.clock.Now();
   auto request =
       oauth::RefreshRequest(*provider->definition, client, parameters, asked);
@@ -308,10 +312,12 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
                                .message = std::string(sent.status.message())},
                               sent.maybe_sent);
     }
-    parsed = oauth::ParseTokenAnswer(
-        *provider->definition, oauth::Leg::kRefresh, sent.response, asked,
-        {parameters.refresh_token.Reveal(), parameters.access_token.Reveal(),
-         client.client_secret.Reveal()});
+    std::vector<absl::string_view> secrets = oauth::SecretsOf(client);
+    secrets.push_back(parameters.refresh_token.Reveal());
+    secrets.push_back(parameters.access_token.Reveal());
+    parsed =
+        oauth::ParseTokenAnswer(*provider->definition, oauth::Leg::kRefresh,
+                                sent.response, asked, secrets);
     // A refused client has presented no grant: it may come with its other
     // secret.
     if (!parsed.failure || again || !provider->other_secret ||
@@ -320,8 +326,9 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
     }
     auto other = co_await OtherSecret(provider, parsed.failure->kind, asked);
     if (!other) break;
+    // All else of the client is the same.
+    client.client_secret = other->client.client_secret;
     asked = d.clock.Now();
-    client = other->ClientFor(connection.inputs, connection.metadata);
     request =
         oauth::RefreshRequest(*other->definition, client, parameters, asked);
     if (!request.ok()) break;
@@ -346,9 +353,16 @@ Task<std::optional<absl::StatusOr<Entry>>> Broker::Impl::Attempt(
       parsed.answer->tokens[0].name.empty()) {
     parsed.answer->tokens[0].name = flight->token;
   }
+  Hopped hopped{.answer = *std::move(parsed.answer)};
+  if (flight->token.empty() &&
+      !oauth::PostExchangeHops(*provider->definition, oauth::Leg::kRefresh)
+           .empty()) {
+    hopped = co_await HopAfterRefresh(attempt, connection, provider, client,
+                                      std::move(hopped.answer), asked);
+  }
   co_return co_await CommitAnswer(flight, attempt, std::move(connection),
-                                  std::move(provider),
-                                  *std::move(parsed.answer), asked);
+                                  std::move(provider), std::move(hopped),
+                                  asked);
 }
 
 }  // namespace valetkey::broker

@@ -49,22 +49,29 @@ Reason ReasonOfFailure(oauth::FailureClass kind) {
 
 Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
     std::shared_ptr<Flight> flight, AttemptRef attempt, Connection connection,
-    std::shared_ptr<const ProviderContext> provider, oauth::TokenAnswer answer,
+    std::shared_ptr<const ProviderContext> provider, Hopped hopped,
     absl::Time asked) {
   const NewTokens tokens =
       SealTokens(connection.name, *provider->definition, connection.tokens,
-                 answer, asked, connection.scopes);
+                 hopped.answer, asked, connection.scopes);
+  const std::optional<RefreshFailure> failure = std::move(hopped.failure);
   const Schedule schedule = ScheduleOf(connection, *provider->definition);
   store::RowKeys keys;
   keys.connection = connection.name;
   auto landing = std::make_shared<Landing>(Landing::kCommit);
-  const store::Change change = [attempt, tokens, schedule,
+  const store::Change change = [attempt, tokens, schedule, failure,
                                 landing](Rows& rows) {
     *landing = LandingOf(attempt, rows);
     if (*landing != Landing::kCommit) {
       return absl::AbortedError("the attempt is no longer ours");
     }
+    // A failure goes on counting where the one before it ended.
+    const auto earlier = rows.connection->last_failure;
     CommitRefresh(attempt, tokens, schedule, rows);
+    if (failure) {
+      rows.connection->last_failure = earlier;
+      RecordFailure(*failure, schedule, rows);
+    }
     return absl::OkStatus();
   };
   auto committed = co_await d.store.Update(keys, change);
@@ -108,6 +115,13 @@ Task<absl::StatusOr<Entry>> Broker::Impl::CommitAnswer(
         {{"connection", connection.name}, {"error", committed.status()}});
     d.memory.Drop(connection.name, 0);
     co_return co_await LoadFromStore(connection.name);
+  }
+  if (failure) {
+    (void)Publish(*committed->connection);
+    const bool weather =
+        CodeOf(failure->reason) == absl::StatusCode::kUnavailable;
+    co_return MakeError(failure->reason, failure->message, {},
+                        weather ? failure->retry_after : absl::ZeroDuration());
   }
   refreshes_ok.Add();
   Log(LogLevel::kInfo, "tokens refreshed",

@@ -199,11 +199,14 @@ Task<std::vector<RevocationItem>> Broker::Impl::TellProvider(
     tokens.push_back(std::move(set));
   }
   auto provider = co_await providers.Get(connection.provider);
-  const auto steps_of = [&](const ProviderContext& context) {
-    return oauth::RevokeSteps(
-        *context.definition,
-        context.ClientFor(connection.inputs, connection.metadata), tokens,
-        d.clock.Now());
+  const auto steps_of = [&](const ProviderContext& context)
+      -> absl::StatusOr<std::vector<oauth::RevokeStep>> {
+    VK_ASSIGN_OR_RETURN(
+        const oauth::Client client,
+        context.ClientFor(d.sealer, connection.name, connection.inputs,
+                          connection.metadata));
+    return oauth::RevokeSteps(*context.definition, client, tokens,
+                              d.clock.Now());
   };
   absl::StatusOr<std::vector<oauth::RevokeStep>> steps =
       absl::UnavailableError("");

@@ -89,6 +89,20 @@ bool ExtendLease(const AttemptRef& attempt, absl::Duration lease, Rows& rows) {
   return true;
 }
 
+bool KeepRefreshToken(const AttemptRef& attempt, const TokenRecord& fresh,
+                      absl::Duration lease, Rows& rows) {
+  if (!ExtendLease(attempt, lease, rows)) return false;
+  if (fresh.refresh_sealed.empty()) return true;
+  for (TokenRecord& held : rows.connection->tokens) {
+    if (held.name != attempt.token) continue;
+    held.refresh_sealed = fresh.refresh_sealed;
+    held.refresh_digest = fresh.refresh_digest;
+    held.refresh_expire_time = fresh.refresh_expire_time;
+    rows.connection->update_time = rows.now;
+  }
+  return true;
+}
+
 Landing LandingOf(const AttemptRef& attempt, const Rows& rows) {
   if (!rows.connection) return Landing::kLost;
   const Connection& connection = *rows.connection;

@@ -87,6 +87,13 @@ bool Owns(const AttemptRef& attempt, const store::Connection& connection);
 bool ExtendLease(const AttemptRef& attempt, absl::Duration lease,
                  store::Rows& rows);
 
+// Keeps the refresh token that an attempt brought while it goes on, for what
+// follows may fail or be cut short; its lease ends `lease` from now. False, and
+// nothing is changed, if the attempt is no longer ours.
+bool KeepRefreshToken(const AttemptRef& attempt,
+                      const store::TokenRecord& fresh, absl::Duration lease,
+                      store::Rows& rows);
+
 // What may be done with tokens that the provider gave for an attempt. They may
 // be all that is left of the grant, so that they are thrown away only when the
 // row has those of a later attempt.

@@ -17,6 +17,11 @@ inline std::string ClientSecretAssociatedData(absl::string_view provider) {
 inline std::string SecondSecretAssociatedData(absl::string_view provider) {
   return absl::StrCat(provider, "#second_client_secret");
 }
+// `owner` is the provider or connection that the input is kept with.
+inline std::string InputAssociatedData(absl::string_view owner,
+                                       absl::string_view input) {
+  return absl::StrCat(owner, "#input.", input);
+}
 // `authorization` is the row's name.
 inline std::string VerifierAssociatedData(absl::string_view authorization) {
   return absl::StrCat("authorizations/", authorization, "#verifier");

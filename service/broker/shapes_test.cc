@@ -10,52 +10,10 @@
 #include "service/base/url.h"
 #include "service/broker/broker_harness.h"
 #include "service/broker/rules.h"
-#include "service/broker/sealing.h"
+#include "service/broker/shapes_harness.h"
 
 namespace valetkey::broker {
 namespace {
-
-constexpr char kApplication[] = "applications/shop";
-
-std::string AddProvider(BrokerHarness& harness, const std::string& id) {
-  const std::string name = std::string(kApplication) + "/providers/" + id;
-  store::RowKeys keys;
-  keys.provider = name;
-  auto made = harness.store.UpdateNow(keys, [&](store::Rows& rows) {
-    rows.provider = store::Provider{
-        .name = name,
-        .application = kApplication,
-        .catalog_entry = "catalog/" + id,
-        .client_id = "1234",
-        .client_secret_sealed = harness.sealer->Seal(
-            SecretString("s3cret"), ClientSecretAssociatedData(name))};
-    return absl::OkStatus();
-  });
-  EXPECT_TRUE(made.ok()) << made.status();
-  return name;
-}
-
-absl::StatusOr<ExchangeResult> ConnectTo(BrokerHarness& harness,
-                                         const std::string& provider,
-                                         std::vector<std::string> scopes) {
-  AuthorizeParameters parameters;
-  parameters.provider = provider;
-  parameters.subject = "ann";
-  parameters.scopes = std::move(scopes);
-  auto authorized = harness.Run(harness.broker->Authorize(parameters));
-  if (!authorized.ok()) return authorized.status();
-  return harness.Exchange(authorized->state, "code");
-}
-
-std::string Token(BrokerHarness& harness, const std::string& name,
-                  const std::string& token) {
-  GetTokenParameters parameters;
-  parameters.name = name;
-  parameters.token = token;
-  auto view = harness.GetToken(parameters);
-  return view.ok() ? std::string(view->token->access_token.Reveal())
-                   : view.status().ToString();
-}
 
 TEST(ShapesTest, SlackGivesTwoTokensEachRenewedByItself) {
   BrokerHarness harness;

@@ -74,9 +74,8 @@ bool NamesHost(const oauth::Definition& definition, const std::string& input) {
         definition.refresh().url(), definition.verification().url(),
         definition.api_base_url()}) {
     const auto variables = oauth::HostVariables(url);
-    if (variables.ok() &&
-        std::find(variables->begin(), variables->end(), "input." + input) !=
-            variables->end()) {
+    if (variables.ok() && std::find(variables->begin(), variables->end(),
+                                    "input." + input) != variables->end()) {
       return true;
     }
   }
@@ -99,11 +98,11 @@ TEST(BuiltIn, PeopleNameHostsWhereThatWasThoughtAbout) {
       }
     }
   }
-  EXPECT_THAT(named, ElementsAre("adobe-sign", "amazon-selling-partner",
-                                 "bamboohr", "egnyte", "exact-online",
-                                 "gorgias", "lightspeed-retail",
-                                 "nationbuilder", "shopify", "zendesk", "zoho",
-                                 "zoho"));
+  EXPECT_THAT(
+      named,
+      ElementsAre("adobe-sign", "amazon-selling-partner", "bamboohr", "egnyte",
+                  "exact-online", "gorgias", "lightspeed-retail",
+                  "nationbuilder", "shopify", "zendesk", "zoho", "zoho"));
 }
 
 TEST(Pinterest, OffersNineteenScopes) {

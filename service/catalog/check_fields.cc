@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "service/base/url.h"
 #include "service/catalog/check.h"
+#include "service/catalog/check_variables.h"
 #include "service/oauth/json.h"
 #include "service/oauth/pattern.h"
 #include "service/oauth/template.h"
@@ -26,129 +27,6 @@ using ::google::protobuf::Message;
 using ::google::protobuf::Reflection;
 
 constexpr std::int64_t kMaxSeconds = std::int64_t{10} * 366 * 86400;
-
-// The names that a template may use.
-struct Known {
-  std::set<std::string> inputs;
-  std::set<std::string> inputs_without_value;  // before the callback
-  std::set<std::string> operator_inputs;
-  std::set<std::string> callback;
-  std::set<std::string> token;
-  std::set<std::string> looked_up;  // after the consent; it may fail
-};
-
-Known KnownNames(const Definition& definition) {
-  Known known;
-  for (const Input& input : definition.inputs()) {
-    known.inputs.insert(input.name());
-    if (input.source() == INPUT_SOURCE_OPERATOR) {
-      known.operator_inputs.insert("input." + input.name());
-    }
-    if ((input.source() == INPUT_SOURCE_CALLBACK ||
-         input.source() == INPUT_SOURCE_TOKEN_ANSWER) &&
-        input.default_value().empty()) {
-      known.inputs_without_value.insert(input.name());
-    }
-  }
-  for (const auto& capture : definition.callback().captures()) {
-    known.callback.insert(capture.name());
-  }
-  for (const auto& capture : definition.response().captures()) {
-    known.token.insert(capture.name());
-  }
-  for (const PostExchange& hop : definition.post_exchange()) {
-    for (const auto& capture : hop.response().captures()) {
-      known.token.insert(capture.name());
-    }
-  }
-  for (const auto& capture : definition.verification().captures()) {
-    known.looked_up.insert(capture.name());
-  }
-  if (definition.has_discovery()) {
-    known.looked_up.insert({"tenant_id", "tenant_name"});
-  }
-  return known;
-}
-
-// The part of a definition that a template stands in.
-struct Part {
-  absl::string_view name;  // the definition's field, "token"
-  bool in_jwt = false;
-};
-
-// Whether a variable without a dot has a value there (definition.proto's
-// table).
-bool HasPlainValue(absl::string_view variable, const Part& part) {
-  const auto in = [&](std::initializer_list<absl::string_view> parts) {
-    return std::find(parts.begin(), parts.end(), part.name) != parts.end();
-  };
-  if (variable == "client_id" || variable == "random" || variable == "now_ms") {
-    return true;
-  }
-  if (variable == "client_secret") {
-    return !in({"authorization", "scopes", "api_base_url"});
-  }
-  if (variable == "access_token") {
-    return in({"refresh", "post_exchange", "verification", "revocation"});
-  }
-  if (variable == "refresh_token") {
-    return in({"refresh", "post_exchange", "revocation"});
-  }
-  if (variable == "token") return in({"revocation"});
-  if (variable == "code" || variable == "state") return in({"token"});
-  if (variable == "redirect_uri") {
-    return in({"authorization", "token", "refresh"});
-  }
-  if (variable == "url") return part.in_jwt;
-  return false;
-}
-
-// "" if the variable may stand there, else what is wrong with it.
-std::string VariableFault(absl::string_view variable, const Part& part,
-                          const Known& known) {
-  absl::string_view name = variable;
-  const auto in = [&](std::initializer_list<absl::string_view> parts) {
-    return std::find(parts.begin(), parts.end(), part.name) != parts.end();
-  };
-  if (absl::ConsumePrefix(&name, "input.")) {
-    const std::string input(name);
-    if (known.inputs.count(input) == 0) {
-      return absl::StrCat("{", variable, "}: there is no such input");
-    }
-    if (part.name == "authorization" &&
-        known.inputs_without_value.count(input) != 0) {
-      return absl::StrCat("{", variable,
-                          "} has no value yet and no default_value");
-    }
-    return "";
-  }
-  const std::set<std::string>* captures = nullptr;
-  bool here = true;
-  bool found = false;
-  if (absl::ConsumePrefix(&name, "callback.")) {
-    captures = &known.callback;
-    here = in({"token"});
-  } else if (absl::ConsumePrefix(&name, "token.")) {
-    captures = &known.token;
-    here = in({"post_exchange"});
-  } else if (absl::ConsumePrefix(&name, "meta.")) {
-    captures = &known.token;
-    here = in({"refresh", "post_exchange", "verification", "discovery",
-               "revocation", "api_base_url"});
-    found = known.callback.count(std::string(name)) != 0 ||
-            (part.name == "api_base_url" &&
-             known.looked_up.count(std::string(name)) != 0);
-  } else if (HasPlainValue(variable, part)) {
-    return "";
-  } else {
-    return absl::StrCat("{", variable, "} is not known here");
-  }
-  if (!here) return absl::StrCat("{", variable, "} has no value here");
-  if (!found && captures->count(std::string(name)) == 0) {
-    return absl::StrCat("{", variable, "}: nothing captures it");
-  }
-  return "";
-}
 
 bool IsHeaderName(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -362,6 +240,13 @@ class Walker {
     }
     const bool any = std::find(hosts.begin(), hosts.end(), "**") != hosts.end();
     for (const std::string& variable : *variables) {
+      absl::string_view input = variable;
+      if (absl::ConsumePrefix(&input, "input.") &&
+          known_.secret_inputs.count(std::string(input)) != 0) {
+        spot.Fault(
+            field, index,
+            absl::StrCat("{", variable, "} is secret: it cannot be in a host"));
+      }
       if (any && known_.operator_inputs.count(variable) == 0) {
         spot.Fault(field, index,
                    absl::StrCat("{", variable, "} is not the operator's: ",

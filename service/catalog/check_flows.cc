@@ -46,7 +46,16 @@ void CheckIdentity(const Definition& definition, const Spot& root) {
 void CheckInput(const Definition& definition, const Input& input,
                 const Spot& spot) {
   if (input.secret()) {
-    spot.Fault("secret", "secret inputs are not supported yet");
+    if (input.source() != INPUT_SOURCE_OPERATOR &&
+        input.source() != INPUT_SOURCE_USER) {
+      spot.Fault("secret",
+                 "expected a source of INPUT_SOURCE_OPERATOR or "
+                 "INPUT_SOURCE_USER");
+    }
+    if (!input.default_value().empty() || !input.allowed_values().empty()) {
+      spot.Fault("secret",
+                 "expected no default_value and no allowed_values beside it");
+    }
   }
   const bool callback = input.source() == INPUT_SOURCE_CALLBACK;
   const bool answer = input.source() == INPUT_SOURCE_TOKEN_ANSWER;

@@ -97,9 +97,13 @@ void CheckToken(const Definition& definition, const Spot& root) {
     const PostExchange& hop = definition.post_exchange(i);
     const Spot hop_spot = root.Field("post_exchange", i);
     if (hop.url().empty()) hop_spot.Fault("url", kRequired);
-    if (hop.timing() == POST_EXCHANGE_TIMING_ALWAYS) {
+    const RefreshKind kind = definition.refresh().kind();
+    if (hop.timing() == POST_EXCHANGE_TIMING_ALWAYS &&
+        kind != REFRESH_KIND_UNSPECIFIED &&
+        kind != REFRESH_KIND_REFRESH_TOKEN) {
       hop_spot.Fault("timing",
-                     "POST_EXCHANGE_TIMING_ALWAYS is not supported yet");
+                     "POST_EXCHANGE_TIMING_ALWAYS needs "
+                     "REFRESH_KIND_REFRESH_TOKEN");
     }
     CheckEncoding(hop_spot, hop.method(), hop.encoding());
     CheckParameters(hop_spot, "parameters", hop.parameters());
@@ -150,8 +154,20 @@ void CheckVerification(const Definition& definition, const Spot& root) {
     const Spot spot = root.Field("discovery");
     if (discovery.url().empty()) spot.Fault("url", kRequired);
     if (discovery.id_pointer().empty()) spot.Fault("id_pointer", kRequired);
-    if (discovery.choice() == DISCOVERY_CHOICE_ASK) {
-      spot.Fault("choice", "DISCOVERY_CHOICE_ASK is not supported yet");
+    const auto& inputs = definition.inputs();
+    if (!discovery.tenant_input().empty() &&
+        std::none_of(inputs.begin(), inputs.end(), [&](const Input& input) {
+          return input.name() == discovery.tenant_input() && !input.secret() &&
+                 (input.source() == INPUT_SOURCE_USER ||
+                  input.source() == INPUT_SOURCE_OPERATOR);
+        })) {
+      spot.Fault("tenant_input",
+                 "expected an input that a person or an operator gives, and "
+                 "that is not secret");
+    }
+    if (discovery.choice() == DISCOVERY_CHOICE_ASK &&
+        discovery.tenant_input().empty()) {
+      spot.Fault("choice", "DISCOVERY_CHOICE_ASK needs tenant_input");
     }
   }
   if (!definition.has_verification()) return;

@@ -140,6 +140,10 @@ absl::StatusOr<Scene> SetScene(const Definition& definition,
     if (input.source() == INPUT_SOURCE_CALLBACK ||
         input.source() == INPUT_SOURCE_TOKEN_ANSWER) {
       scene.captured[input.name()] = value;
+    } else if (input.secret()) {
+      // Whatever was given: it is not printed.
+      scene.client.secret_inputs[input.name()] = SecretString(
+          absl::StrCat("INPUT_", absl::AsciiStrToUpper(input.name())));
     } else if (!value.empty()) {
       given[input.name()] = value;
     }
@@ -244,7 +248,8 @@ absl::StatusOr<std::vector<DryRunRequest>> DryRun(
   oauth::TokenAnswer answer;
   answer.tokens = tokens;
   answer.metadata = scene.captured;
-  for (int hop = 0; hop < oauth::PostExchangeHops(definition); ++hop) {
+  for (const int hop :
+       oauth::PostExchangeHops(definition, oauth::Leg::kExchange)) {
     VK_ASSIGN_OR_RETURN(request, oauth::PostExchangeRequest(
                                      definition, hop, client, answer, now));
     Show(absl::StrCat("after exchange ", hop + 1), std::move(request), out);
@@ -264,6 +269,12 @@ absl::StatusOr<std::vector<DryRunRequest>> DryRun(
     VK_ASSIGN_OR_RETURN(
         request, oauth::RefreshRequest(definition, client, refresh, now));
     Show("refresh", std::move(request), out);
+    for (const int hop :
+         oauth::PostExchangeHops(definition, oauth::Leg::kRefresh)) {
+      VK_ASSIGN_OR_RETURN(request, oauth::PostExchangeRequest(
+                                       definition, hop, client, answer, now));
+      Show(absl::StrCat("after refresh ", hop + 1), std::move(request), out);
+    }
   }
   VK_ASSIGN_OR_RETURN(std::vector<oauth::RevokeStep> steps,
                       oauth::RevokeSteps(definition, client, tokens, now));

@@ -112,7 +112,8 @@ void LintInputs(const Definition& definition, const Spot& root) {
   for (int i = 0; i < definition.inputs_size(); ++i) {
     const Input& input = definition.inputs(i);
     const Spot spot = root.Field("inputs", i);
-    if (!absl::StrContains(text, absl::StrCat("{input.", input.name(), "}"))) {
+    if (!absl::StrContains(text, absl::StrCat("{input.", input.name(), "}")) &&
+        definition.discovery().tenant_input() != input.name()) {
       spot.Fault("name", "is used nowhere");
     }
     if ((input.source() == INPUT_SOURCE_OPERATOR ||

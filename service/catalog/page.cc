@@ -73,7 +73,9 @@ void Setup(const Definition& definition, std::string& out) {
   for (const Input& input : definition.inputs()) {
     if (input.source() == INPUT_SOURCE_OPERATOR &&
         input.default_value().empty()) {
-      absl::StrAppend(&out, " --input ", input.name(), "=", input.example());
+      absl::StrAppend(&out, input.secret() ? " --input-file " : " --input ",
+                      input.name(), "=",
+                      input.secret() ? "FILE" : input.example());
     }
   }
   out += "\n```\n\n";
@@ -86,7 +88,8 @@ void Inputs(const Definition& definition, std::string& out) {
   for (const Input& input : definition.inputs()) {
     Row(out,
         {Code(input.name()),
-         Words(InputSource_Name(input.source()), "INPUT_SOURCE_"),
+         absl::StrCat(Words(InputSource_Name(input.source()), "INPUT_SOURCE_"),
+                      input.secret() ? ", secret" : ""),
          input.description(),
          input.example().empty() ? "" : Code(input.example()),
          input.default_value().empty() ? "" : Code(input.default_value())});

@@ -115,8 +115,21 @@ TEST(ParseDefinition, NamesLineAndFieldOfWhatIsAdded) {
       {"inputs { name: \"x\" source: INPUT_SOURCE_CALLBACK }",
        "9: inputs[0].source: no callback.captures has its name"},
       {"inputs {\n name: \"x\" display_name: \"X\"\n"
-       " source: INPUT_SOURCE_USER\n secret: true }",
-       "12: inputs[0].secret: secret inputs are not supported yet"},
+       " source: INPUT_SOURCE_USER\n secret: true\n default_value: \"s\" }",
+       "12: inputs[0].secret: expected no default_value and no allowed_values "
+       "beside it"},
+      {"callback { captures { name: \"x\" parameter: \"x\" } }\n"
+       "inputs { name: \"x\" source: INPUT_SOURCE_CALLBACK secret: true }",
+       "10: inputs[0].secret: expected a source of INPUT_SOURCE_OPERATOR or "
+       "INPUT_SOURCE_USER"},
+      {"inputs { name: \"x\" display_name: \"X\" source: INPUT_SOURCE_USER "
+       "secret: true }\n"
+       "api_base_url: \"https://acme.example/{input.x}\"",
+       "10: api_base_url: {input.x} is secret and has no value here"},
+      {"inputs { name: \"x\" display_name: \"X\" source: INPUT_SOURCE_USER "
+       "secret: true }\nallowed_hosts: \"*.acme.example\"\n"
+       "refresh { url: \"https://{input.x}.acme.example/token\" }",
+       "11: refresh.url: {input.x} is secret: it cannot be in a host"},
       {"inputs { name: \"x\" display_name: \"X\" source: INPUT_SOURCE_USER "
        "allowed_values: \"eu\"\n default_value: \"us\" }",
        "10: inputs[0].default_value: expected a value that the input itself "
@@ -130,7 +143,11 @@ TEST(ParseDefinition, NamesLineAndFieldOfWhatIsAdded) {
        "9: discovery.id_pointer: is required"},
       {"discovery { url: \"https://acme.example/tenants\" id_pointer: \"/id\" "
        "choice: DISCOVERY_CHOICE_ASK }",
-       "9: discovery.choice: DISCOVERY_CHOICE_ASK is not supported yet"},
+       "9: discovery.choice: DISCOVERY_CHOICE_ASK needs tenant_input"},
+      {"discovery { url: \"https://acme.example/tenants\" id_pointer: \"/id\" "
+       "tenant_input: \"site\" }",
+       "9: discovery.tenant_input: expected an input that a person or an "
+       "operator gives, and that is not secret"},
       {"api_base_url: \"https://{meta.dc}.acme.example\"\n"
        "allowed_hosts: \"*.acme.example\"",
        "9: api_base_url: {meta.dc}: nothing captures it"},
@@ -140,9 +157,10 @@ TEST(ParseDefinition, NamesLineAndFieldOfWhatIsAdded) {
        "10: api_base_url: its host holds a variable: expected allowed_hosts "
        "to bound it"},
       {"post_exchange {\n  url: \"https://acme.example/login\"\n"
-       "  timing: POST_EXCHANGE_TIMING_ALWAYS\n}",
-       "11: post_exchange[0].timing: POST_EXCHANGE_TIMING_ALWAYS is not "
-       "supported yet"},
+       "  timing: POST_EXCHANGE_TIMING_ALWAYS\n}\n"
+       "refresh { kind: REFRESH_KIND_NONE }",
+       "11: post_exchange[0].timing: POST_EXCHANGE_TIMING_ALWAYS needs "
+       "REFRESH_KIND_REFRESH_TOKEN"},
       {"refresh { kind: REFRESH_KIND_EXTEND }",
        "9: refresh.kind: REFRESH_KIND_EXTEND needs lifetimes.access"},
       {"refresh {\n  method: HTTP_METHOD_GET\n  encoding: ENCODING_JSON\n}",

@@ -21,7 +21,9 @@ TEST(PostExchange, FacebooksLongLivedToken) {
       "parameters { name: 'fb_exchange_token' value: '{access_token}' } "
       "parameters { name: 'u' value: '{token.user}' } "
       "response { captures { name: 'kind' pointer: '/kind' } } }");
-  ASSERT_EQ(PostExchangeHops(facebook), 1);
+  EXPECT_THAT(PostExchangeHops(facebook, Leg::kExchange),
+              ::testing::ElementsAre(0));
+  EXPECT_THAT(PostExchangeHops(facebook, Leg::kRefresh), ::testing::IsEmpty());
   TokenAnswer so_far =
       *ParseTokenAnswer(facebook, Leg::kExchange,
                         Answer(200, R"({"access_token":"short","user_id":7,)"
@@ -37,7 +39,7 @@ TEST(PostExchange, FacebooksLongLivedToken) {
             "&client_id=id+1&client_secret=s%3Ae%2Fcret"
             "&fb_exchange_token=short&u=7");
   EXPECT_FALSE(MergePostExchange(
-                   facebook, 0,
+                   facebook, 0, TestClient(),
                    Answer(200, R"({"access_token":"long","expires_in":5184000,)"
                                R"("kind":"user"})"),
                    TestNow(), so_far)
@@ -51,7 +53,7 @@ TEST(PostExchange, FacebooksLongLivedToken) {
   EXPECT_EQ(so_far.metadata["kind"], "user");
 
   const auto failure = MergePostExchange(
-      facebook, 0,
+      facebook, 0, TestClient(),
       Answer(400, R"({"error":"invalid_grant","message":"bad long token"})"),
       TestNow(), so_far);
   ASSERT_TRUE(failure.has_value());
@@ -154,7 +156,8 @@ TEST(ParseAccount, KeepsWhatTheDefinitionWants) {
       "verification { url: 'https://api.example/a' id_pointer: '/id' "
       "captures { name: 'dc' pointer: '/dc' } "
       "captures { name: 'none' pointer: '/none' } } "
-      "api_base_url: 'https://{meta.dc}.api.example'");
+      "api_base_url: 'https://{meta.dc}.api.example' "
+      "allowed_hosts: '*.api.example'");
   const auto account =
       ParseAccount(mailchimp, Answer(200, R"({"id":1,"dc":"us6"})"));
   ASSERT_TRUE(account.ok());
@@ -172,33 +175,89 @@ TEST(Discovery, TakesTheFirstTenant) {
   EXPECT_EQ(HeaderLines(*request),
             "Accept: application/json\nAuthorization: Bearer tok\"1\n");
   const auto tenant = ParseDiscovery(
-      atlassian,
+      atlassian, TestClient(),
       Answer(200, R"([{"id":"c-1","url":"https://a.example"},{"id":"c-2"}])"));
   ASSERT_TRUE(tenant.ok()) << tenant.status();
-  EXPECT_EQ(tenant->at("tenant_id"), "c-1");
-  EXPECT_EQ(tenant->at("tenant_name"), "https://a.example");
+  EXPECT_EQ(tenant->id, "c-1");
+  EXPECT_EQ(tenant->name, "https://a.example");
+  EXPECT_EQ(tenant->list, R"([{"id":"c-1","name":"https://a.example"},)"
+                          R"({"id":"c-2","name":""}])");
 
   const Definition nested = Define(
       "discovery { url: 'https://api.example/t' "
       "list_pointer: '/data/list' id_pointer: '/id' }");
-  const auto second =
-      ParseDiscovery(nested, Answer(200, R"({"data":{"list":[{"id":7}]}})"));
+  const auto second = ParseDiscovery(
+      nested, TestClient(), Answer(200, R"({"data":{"list":[{"id":7}]}})"));
   ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_EQ(second->at("tenant_id"), "7");
+  EXPECT_EQ(second->id, "7");
+  EXPECT_EQ(second->list, "");
   EXPECT_FALSE(DiscoveryRequest(Define(""), TestClient(), Token()).has_value());
+}
+
+// By its id or its name, as the input strips them; by what was taken before;
+// by the definition's choice.
+TEST(Discovery, ChoosesAmongSeveral) {
+  constexpr char kRules[] =
+      "inputs { name: 'site' display_name: 'Site' source: INPUT_SOURCE_USER "
+      "pattern: '.+' strip_prefixes: 'https://' strip_suffixes: '/' } "
+      "discovery { url: 'https://api.example/t' id_pointer: '/id' "
+      "display_name_pointer: '/url' tenant_input: 'site' ";
+  const Definition first = Define(absl::StrCat(kRules, "}"));
+  const Definition ask =
+      Define(absl::StrCat(kRules, "choice: DISCOVERY_CHOICE_ASK }"));
+  const HttpResponse two =
+      Answer(200, R"([{"id":"c-1","url":"https://a.example/"},)"
+                  R"({"id":"c-2","url":"https://b.example/"}])");
+  const HttpResponse one = Answer(200, R"([{"id":"c-1"}])");
+  const struct {
+    const Definition& definition;
+    const HttpResponse& answer;
+    const char* input;
+    const char* before;
+    const char* chosen;
+  } cases[] = {
+      {first, two, "", "", "c-1"},
+      {first, two, "c-2", "", "c-2"},
+      {first, two, "b.example", "", "c-2"},
+      {first, two, "https://b.example/", "c-1", "c-2"},
+      {first, two, "c.example", "c-1", ""},
+      {first, two, "", "c-2", "c-2"},
+      {first, two, "", "c-3", "c-1"},
+      {ask, two, "", "", ""},
+      {ask, two, "", "c-3", ""},
+      {ask, two, "", "c-2", "c-2"},
+      {ask, two, "b.example", "", "c-2"},
+      {ask, one, "", "", "c-1"},
+      {ask, one, "c-2", "", ""},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(absl::StrCat(c.input, " ", c.before));
+    Client client = TestClient();
+    if (*c.input != '\0') client.inputs["site"] = c.input;
+    if (*c.before != '\0') client.metadata["tenant_id"] = c.before;
+    const auto found = ParseDiscovery(c.definition, client, c.answer);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->id, c.chosen);
+  }
 }
 
 TEST(Discovery, Failures) {
   const Definition atlassian = FromCatalog("atlassian");
   for (const char* body : {"", "[]", "{}", R"([{"id":""}])", R"([[]])"}) {
-    EXPECT_EQ(ReasonOf(ParseDiscovery(atlassian, Answer(200, body)).status()),
-              Reason::kProviderResponseInvalid)
+    EXPECT_EQ(
+        ReasonOf(ParseDiscovery(atlassian, TestClient(), Answer(200, body))
+                     .status()),
+        Reason::kProviderResponseInvalid)
         << body;
   }
-  EXPECT_EQ(ReasonOf(ParseDiscovery(atlassian, Answer(429, "")).status()),
-            Reason::kProviderThrottled);
-  EXPECT_EQ(ReasonOf(ParseDiscovery(atlassian, Answer(503, "")).status()),
-            Reason::kProviderUnavailable);
+  EXPECT_EQ(
+      ReasonOf(
+          ParseDiscovery(atlassian, TestClient(), Answer(429, "")).status()),
+      Reason::kProviderThrottled);
+  EXPECT_EQ(
+      ReasonOf(
+          ParseDiscovery(atlassian, TestClient(), Answer(503, "")).status()),
+      Reason::kProviderUnavailable);
 }
 
 TEST(ParseAccount, Failures) {

@@ -30,11 +30,20 @@ using Definition = ::valetkey::catalog::v1::ProviderDefinition;
 struct Client {
   std::string client_id;
   SecretString client_secret;
-  // Values for {input.x} in URL templates: the operator's and the person's.
+  // Values for {input.x}: the operator's and the person's.
   std::map<std::string, std::string> inputs;
+  // Those that are secret.
+  std::map<std::string, SecretString> secret_inputs;
   // Values kept from earlier answers, for {meta.x}.
   std::map<std::string, std::string> metadata;
 };
+
+// What a client sends that must not be quoted, for ParseTokenAnswer: valid
+// while the client lives and is not changed.
+std::vector<absl::string_view> SecretsOf(const Client& client);
+
+// Whether the definition says that its input of that name is secret.
+bool IsSecretInput(const Definition& definition, absl::string_view name);
 
 // FIELD_INVALID ("inputs.tenant") unless each value is one of the definition's
 // inputs that the operator or the person gives, and as it must be. Values that
@@ -173,14 +182,19 @@ ClientProbe ParseClientProbe(const Definition& definition,
                              const HttpResponse& response);
 
 // --- After the exchange (a second hop for a longer-lived token) ---
-int PostExchangeHops(const Definition& definition);
+// The calls to make after an exchange, or after a refresh of the main token,
+// by number and in order.
+std::vector<int> PostExchangeHops(const Definition& definition, Leg leg);
+// Whether the token is of no use without this call.
+bool IsHopNeeded(const Definition& definition, int hop);
 absl::StatusOr<HttpRequest> PostExchangeRequest(const Definition& definition,
                                                 int hop, const Client& client,
                                                 const TokenAnswer& so_far,
                                                 absl::Time now);
-// Merges a hop's answer into `so_far`.
+// Merges a hop's answer into `so_far`; what the client sent is redacted from
+// what a failure quotes.
 std::optional<ProviderFailure> MergePostExchange(const Definition& definition,
-                                                 int hop,
+                                                 int hop, const Client& client,
                                                  const HttpResponse& response,
                                                  absl::Time now,
                                                  TokenAnswer& so_far);
@@ -203,9 +217,18 @@ absl::StatusOr<Account> ParseAccount(const Definition& definition,
 std::optional<HttpRequest> DiscoveryRequest(const Definition& definition,
                                             const Client& client,
                                             const TokenSet& token);
-// The first tenant of the list, as "tenant_id" and "tenant_name".
-absl::StatusOr<std::map<std::string, std::string>> ParseDiscovery(
-    const Definition& definition, const HttpResponse& response);
+struct Tenants {
+  // The one that is taken: by the client's input, by what its metadata has from
+  // before, or by the definition's choice. "": none.
+  std::string id;
+  std::string name;
+  // All of them as a JSON array of objects with "id" and "name", where there
+  // are several; those that do not fit are left out.
+  std::string list;
+};
+absl::StatusOr<Tenants> ParseDiscovery(const Definition& definition,
+                                       const Client& client,
+                                       const HttpResponse& response);
 
 // --- Revocation (RFC 7009 and the variants of it) ---
 enum class TokenKind { kAccessToken = 1, kRefreshToken = 2 };

@@ -1,5 +1,6 @@
 // A second hop after the exchange, for a token that lives longer (Facebook,
-// Instagram, Threads).
+// Instagram, Threads), or, after each refresh too, for the session that the
+// API takes (Bullhorn).
 
 #include "service/base/status.h"
 #include "service/oauth/failure.h"
@@ -10,8 +11,19 @@
 
 namespace valetkey::oauth {
 
-int PostExchangeHops(const Definition& definition) {
-  return definition.post_exchange_size();
+std::vector<int> PostExchangeHops(const Definition& definition, Leg leg) {
+  std::vector<int> hops;
+  for (int hop = 0; hop < definition.post_exchange_size(); ++hop) {
+    if (leg == Leg::kExchange || IsHopNeeded(definition, hop)) {
+      hops.push_back(hop);
+    }
+  }
+  return hops;
+}
+
+bool IsHopNeeded(const Definition& definition, int hop) {
+  return definition.post_exchange(hop).timing() ==
+         ::valetkey::catalog::v1::POST_EXCHANGE_TIMING_ALWAYS;
 }
 
 absl::StatusOr<HttpRequest> PostExchangeRequest(const Definition& definition,
@@ -42,12 +54,12 @@ absl::StatusOr<HttpRequest> PostExchangeRequest(const Definition& definition,
 }
 
 std::optional<ProviderFailure> MergePostExchange(const Definition& definition,
-                                                 int hop,
+                                                 int hop, const Client& client,
                                                  const HttpResponse& response,
                                                  absl::Time now,
                                                  TokenAnswer& so_far) {
   const auto& rules = definition.post_exchange(hop).response();
-  std::vector<absl::string_view> secrets;
+  std::vector<absl::string_view> secrets = SecretsOf(client);
   for (const TokenSet& token : so_far.tokens) {
     secrets.push_back(token.access_token.Reveal());
     secrets.push_back(token.refresh_token.Reveal());

@@ -88,6 +88,16 @@ const std::string* FindIn(const std::map<std::string, std::string>* values,
                                                          : &found->second;
 }
 
+absl::string_view Cut(const Input& input, absl::string_view value) {
+  for (const std::string& prefix : input.strip_prefixes()) {
+    if (absl::ConsumePrefix(&value, prefix)) break;
+  }
+  for (const std::string& suffix : input.strip_suffixes()) {
+    if (absl::ConsumeSuffix(&value, suffix)) break;
+  }
+  return value;
+}
+
 std::string InputField(absl::string_view name) {
   return absl::StrCat("inputs.", name);
 }
@@ -97,6 +107,10 @@ absl::StatusOr<std::string> FindInputValue(const Variables& variables,
   const Input* input = FindInput(variables.definition, name);
   if (input == nullptr) {
     return InvalidField(InputField(name), "an input of the provider");
+  }
+  const auto secret = variables.client.secret_inputs.find(std::string(name));
+  if (secret != variables.client.secret_inputs.end()) {
+    return std::string(secret->second.Reveal());  // checked when it was given
   }
   const std::string* value = nullptr;
   if (input->source() == INPUT_SOURCE_CALLBACK ||
@@ -181,12 +195,7 @@ absl::StatusOr<std::string> CheckedInput(const Input& input,
     return InvalidField(field,
                         absl::StrCat("at most ", kMaxInputSize, " characters"));
   }
-  for (const std::string& prefix : input.strip_prefixes()) {
-    if (absl::ConsumePrefix(&value, prefix)) break;
-  }
-  for (const std::string& suffix : input.strip_suffixes()) {
-    if (absl::ConsumeSuffix(&value, suffix)) break;
-  }
+  value = Cut(input, value);
   for (const char c : value) {
     if (!absl::ascii_isprint(c)) {
       return InvalidField(field, "printable ASCII characters");
@@ -203,6 +212,25 @@ absl::StatusOr<std::string> CheckedInput(const Input& input,
                         absl::StrCat("a value that matches ", input.pattern()));
   }
   return std::string(value);
+}
+
+std::string Stripped(const Definition& definition, absl::string_view input,
+                     absl::string_view text) {
+  const Input* found = FindInput(definition, input);
+  return std::string(found == nullptr ? text : Cut(*found, text));
+}
+
+std::vector<absl::string_view> SecretsOf(const Client& client) {
+  std::vector<absl::string_view> secrets = {client.client_secret.Reveal()};
+  for (const auto& [name, value] : client.secret_inputs) {
+    secrets.push_back(value.Reveal());
+  }
+  return secrets;
+}
+
+bool IsSecretInput(const Definition& definition, absl::string_view name) {
+  const Input* input = FindInput(definition, name);
+  return input != nullptr && input->secret();
 }
 
 absl::Status CheckInputs(const Definition& definition,

@@ -38,6 +38,11 @@ bool HostAllowed(const Definition& definition, absl::string_view host);
 absl::StatusOr<std::string> CheckedInput(
     const ::valetkey::catalog::v1::Input& input, absl::string_view value);
 
+// A text without what the input of that name cuts off; as it is if there is no
+// such input.
+std::string Stripped(const Definition& definition, absl::string_view input,
+                     absl::string_view text);
+
 // What the variables stand for. All must outlive it; what is empty or null
 // has no value.
 struct Variables {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "service/broker/admin.h"
+#include "service/broker/inputs.h"
 
 namespace valetkey::rpc {
 namespace {
@@ -110,7 +111,9 @@ void FillProvider(const store::Provider& in,
                             ? std::string(default_redirect_uri)
                             : in.redirect_uri);
   out->set_pkce(static_cast<v1::PkceMode>(in.pkce));
-  FillMap(in.inputs, out->mutable_inputs());
+  for (const auto& [name, value] : in.inputs) {
+    if (!broker::IsSealedInput(name)) (*out->mutable_inputs())[name] = value;
+  }
   out->set_state(in_catalog ? v1::PROVIDER_STATE_ACTIVE
                             : v1::PROVIDER_STATE_CATALOG_ENTRY_MISSING);
   FillTime(in.create_time, out->mutable_create_time());

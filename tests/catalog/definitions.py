@@ -16,16 +16,19 @@ from typing import Any
 __all__ = [
     "Definition",
     "Run",
+    "base_urls",
     "camel",
     "get",
     "host_variables",
     "names_of",
     "runs_of",
     "seconds",
+    "urls_of",
     "variables_of",
 ]
 
 Definition = dict[str, Any]
+_BASE = re.compile(r"\{meta\.([a-z0-9_]+)\}")
 _VARIABLE = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")
 
 
@@ -53,6 +56,30 @@ def get(message: Mapping[str, Any], path: str, fallback: Any = None) -> Any:
         if at is None:
             return fallback
     return at
+
+
+def urls_of(d: Mapping[str, Any]) -> Iterator[str]:
+    """The URL templates that requests go to."""
+
+    def walk(value: Any) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            for name, inner in value.items():
+                if name == "url":
+                    yield inner
+                elif name != "links":
+                    yield from walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner)
+
+    return walk(d)
+
+
+def base_urls(d: Mapping[str, Any]) -> dict[str, str]:
+    """Captures that whole URLs begin with, with such a value as is allowed."""
+    names = [m[1] for m in map(_BASE.match, urls_of(d)) if m]
+    host = d.get("allowedHosts", [""])[0].replace("*", "na1")
+    return {name: f"https://{host}/base/" for name in names}
 
 
 def seconds(duration: str | None) -> int | None:

@@ -7,6 +7,7 @@ for what no definition can cause.
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,7 @@ def run_definition(
     flow = _Flow(world, run, provider, lookup_wait)
     try:
         flow.name = world.add(run, catalog_entry)
+        flow.check_shown()
         flow.life()
         flow.errors()
         flow.other_revocations()
@@ -133,6 +135,20 @@ class _Flow:
 
     # --- the life of a grant ---
 
+    def check_shown(self) -> None:
+        """What was entered for the provider is shown, but for secrets."""
+        entries = self.d.get("inputs", ())
+        secret = {e["name"] for e in entries if e.get("secret")}
+        given = self.world.given(self.provider, "OPERATOR")
+        found = self.world.call(
+            "ProviderService/GetProvider", {"name": self.name}
+        )["provider"]
+        self.same(
+            "shown inputs",
+            found.get("inputs", {}),
+            {k: v for k, v in given.items() if k not in secret},
+        )
+
     def life(self) -> None:
         name, made = self.connect()
         self.check_tokens(name, made, told=True, first=True)
@@ -145,6 +161,7 @@ class _Flow:
                 self.provider.told = told
                 for token in list(made.tokens):
                     self.refresh(name, token)
+                    self.same("calls still to come", made.pending, [])
                 told = told and kind != "EXTEND"
                 self.check_tokens(name, made, told=told, first=False)
             self.provider.told = True
@@ -175,8 +192,11 @@ class _Flow:
             for c in rules.get("captures", ())
         }
         if "discovery" in self.d:
-            wanted["tenant_id"] = f"tenant-of-{self.run.key}"
-            wanted["tenant_name"] = f"tenant-name-of-{self.run.key}"
+            tenants = self.provider.tenants()
+            wanted["tenant_id"], wanted["tenant_name"] = tenants[-1]
+            if len(tenants) > 1:
+                listed = [{"id": t, "name": name} for t, name in tenants]
+                wanted["tenants"] = json.dumps(listed, separators=(",", ":"))
         lookups = ("verification" in self.d) + ("discovery" in self.d)
 
         def learned() -> dict[str, Any] | None:

@@ -49,9 +49,8 @@ UNSEEN = {
     "verification.anyScopes": "the run has the scope",
     "verification.displayNamePointers": "only the first is answered",
     "response.mainTokenOptional": "the main token is there",
-    "discovery.choice": "one choice only",
+    "discovery.choice": "the run names the tenant (after_exchange_test.cc)",
     "callback.issuerRequired": "the issuer is there",
-    "inputs.secret": "refused by the checks",
     "revocation.steps.effect": "with one step nothing follows to be spared",
 }
 

@@ -39,6 +39,7 @@ class Consent:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     exchanged: bool = False
     hops: int = 0
+    pending: list[int] = field(default_factory=list)  # calls to come
     revoked: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -136,9 +137,9 @@ class Provider:
     def _of_consent(self, consent: Consent) -> Iterator[tuple[Expected, Any]]:
         d = self.definition
         access = consent.tokens.get("", ("", ""))[0]
-        if consent.hops < len(d.get("postExchange", ())):
+        if consent.pending:
             yield (
-                requests.hop(d, self.grant, consent.hops, access),
+                requests.hop(d, self.grant, consent.pending[0], access),
                 lambda c=consent: self._hop(c),
             )
         if "verification" in d:
@@ -205,6 +206,8 @@ class Provider:
                 self.faults.append("exchange: the verifier is not the challenge's")
                 return failure(self.definition, 400, "invalid_grant")
         consent.exchanged = True
+        calls = self.definition.get("postExchange", ())
+        consent.pending = list(range(len(calls)))
         rules = self.definition.get("response", {})
         refreshable = self.kind() in ("REFRESH_TOKEN", "EXTEND")
         for name in ["", *names_of(rules.get("extraTokens"))]:
@@ -212,12 +215,13 @@ class Provider:
         return self._answer(rules, consent.tokens, consent.scopes)
 
     def _hop(self, consent: Consent) -> Answer:
-        rules = self.definition["postExchange"][consent.hops]
+        rules = self.definition["postExchange"][consent.pending.pop(0)]
         consent.hops += 1
+        kept = consent.tokens[""][1]
         self._mint(consent, "", False)
-        return self._answer(
-            rules.get("response", {}), {"": consent.tokens[""]}, {}
-        )
+        access, _ = consent.tokens[""]
+        consent.tokens[""] = (access, kept)
+        return self._answer(rules.get("response", {}), {"": (access, "")}, {})
 
     def _refresh(self, consent: Consent, name: str) -> Answer:
         rules = dict(self.definition.get("response", {}))
@@ -233,6 +237,14 @@ class Provider:
         self._mint(consent, name, bool(old) and not fixed)
         access, new = consent.tokens[name]
         consent.tokens[name] = (access, new or old)
+        if not name:
+            consent.pending = [
+                index
+                for index, hop in enumerate(
+                    self.definition.get("postExchange", ())
+                )
+                if hop.get("timing") == "POST_EXCHANGE_TIMING_ALWAYS"
+            ]
         extra = next(
             (e for e in rules.get("extraTokens", ()) if e["name"] == name), None
         )
@@ -265,13 +277,32 @@ class Provider:
             root = put(root, predicate["pointer"], typed(predicate["equals"]))
         return Answer(get(rules, "success.statuses", [200])[0], root)
 
+    def tenants(self) -> list[tuple[str, str]]:
+        """Ids and names. The last one is to be taken: the only one, or the one
+        that the run's input names."""
+        mine = f"tenant-of-{self.key}"
+        named = get(self.definition, "discovery.tenant_input")
+        if not named:
+            return [(mine, f"tenant-name-of-{self.key}")]
+        entry = next(
+            e for e in self.definition["inputs"] if e["name"] == named
+        )
+        before = entry.get("stripPrefixes", [""])[0]
+        after = entry.get("stripSuffixes", [""])[0]
+        name = before + self.grant.inputs[named] + after
+        return [(f"other-{mine}", "another"), (mine, name)]
+
     def _discovery(self) -> Answer:
         rules = self.definition["discovery"]
-        first: Any = put(None, rules["idPointer"], f"tenant-of-{self.key}")
-        first = put(
-            first, rules["displayNamePointer"], f"tenant-name-of-{self.key}"
-        )
-        return Answer(200, put(None, rules.get("listPointer", ""), [first]))
+        listed = [
+            put(
+                put(None, rules["idPointer"], tenant),
+                rules["displayNamePointer"],
+                name,
+            )
+            for tenant, name in self.tenants()
+        ]
+        return Answer(200, put(None, rules.get("listPointer", ""), listed))
 
     def _revoke(self, consent: Consent, name: str, index: int) -> Answer:
         consent.revoked.add((name, index))

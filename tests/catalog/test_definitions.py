@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from catalog.definitions import runs_of
 from catalog.expectations import expected, found
 from catalog.flow import run_definition
-from catalog.world import World, all_runs, catalog, missing
+from catalog.world import SHAPES, World, all_runs, catalog, missing
 
 _THREADS = 4  # the server and the emulator share the machine with these
 
@@ -29,9 +29,11 @@ class Definitions(unittest.TestCase):
 
     def test_they_say_what_was_written_down_apart(self) -> None:
         rows = expected()
-        ids = {d["id"] for d in catalog()}
+        shapes = {path.stem for path in SHAPES.iterdir()}
+        builtin = [d for d in catalog() if d["id"] not in shapes]
+        ids = {d["id"] for d in builtin}
         self.assertEqual(ids, set(rows), "a line for each in expectations.tsv")
-        for d in catalog():
+        for d in builtin:
             with self.subTest(definition=d["id"]):
                 row = {k: v for k, v in rows[d["id"]].items()}
                 self.assertEqual(found(d), row)

@@ -61,7 +61,6 @@ _UNNOTICED = {
         "the broker knows which token it refreshed (shapes_test.cc)"
     ),
     ("slack", "revocation.alreadyInvalid.codes"): "errors.rules say so too",
-    ("hubspot", "revocation.steps.token"): "the URL has the refresh token",
     ("stripe", "revocation.steps.token"): "the call has no token",
 }
 

@@ -16,22 +16,39 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from catalog import templates
 from catalog.consent import callback_inputs
-from catalog.definitions import Definition, Run, runs_of
+from catalog.definitions import (
+    Definition,
+    Run,
+    base_urls,
+    runs_of,
+    urls_of,
+)
 from catalog.provider import Provider
 from catalog.templates import Grant
 from catalog.server import Server
 from e2e.stack import SERVER, StackError, free_port, wait_for
 
-__all__ = ["APPLICATION", "CallError", "World", "catalog", "missing"]
+__all__ = [
+    "APPLICATION",
+    "SHAPES",
+    "CallError",
+    "World",
+    "all_runs",
+    "catalog",
+    "missing",
+    "private_key",
+]
 
 APPLICATION = "applications/shop"
+# Definitions with what no built-in one has.
+SHAPES = Path(__file__).parent / "shapes"
 _TIMEOUT = 30.0
 
 
@@ -58,7 +75,7 @@ class World:
     def __init__(
         self,
         runs: Sequence[Run] = (),
-        catalog_dir: Path | None = None,
+        catalog_dir: Path = SHAPES,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="valetkey-catalog-"))
         self.http = f"127.0.0.1:{free_port()}"
@@ -105,9 +122,8 @@ class World:
             f"--origin_override={overrides}",
             f"--ready_file={ready}",
             "--log_level=warning",
+            f"--catalog_dir={self._catalog_dir}",
         ]
-        if self._catalog_dir is not None:
-            command.append(f"--catalog_dir={self._catalog_dir}")
         log = self.folder / "log"
         with log.open("wb") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out)
@@ -180,6 +196,7 @@ class World:
             value = entry.get("example") or entry.get("defaultValue", "")
             inputs.setdefault(entry["name"], value)
         grant = Grant(f"cid.{run.key}.0", secret, inputs, self.callback)
+        grant.metadata |= base_urls(d)
         return Provider(run.key, d, grant)
 
     def given(self, provider: Provider, source: str) -> dict[str, str]:
@@ -219,7 +236,7 @@ class World:
         for provider in self.emulator.providers.values():
             d = provider.definition
             values = templates.values_for(provider.grant)
-            for template in _urls(d):
+            for template in urls_of(d):
                 try:
                     url = templates.expand_url(template, _Any(values))
                 except templates.Missing:
@@ -239,21 +256,6 @@ class _Any(dict[str, str]):
         return "x"
 
 
-def _urls(d: Definition) -> Iterable[str]:
-    def walk(value: Any) -> Iterable[str]:
-        if isinstance(value, Mapping):
-            for name, inner in value.items():
-                if name == "url":
-                    yield inner
-                elif name != "links":
-                    yield from walk(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                yield from walk(inner)
-
-    return walk(d)
-
-
 @functools.cache
 def private_key(algorithm: str) -> str:
     """In PEM, from openssl."""
@@ -270,7 +272,7 @@ def private_key(algorithm: str) -> str:
 
 @functools.cache
 def catalog() -> list[Definition]:
-    """All definitions, as a server without any of the operator's gives them."""
+    """All definitions, built-in ones and SHAPES, as the server gives them."""
     with World() as world:
         entries = world.call(
             "ProviderService/ListCatalogEntries", {"pageSize": 1000}

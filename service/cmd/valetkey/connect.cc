@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "service/cmd/valetkey/follow.h"
 #include "service/cmd/valetkey/parse.h"
+#include "service/cmd/valetkey/secret_input.h"
 #include "service/cmd/valetkey/shell.h"
 #include "valetkey/v1/connection_service.grpc.pb.h"
 #include "valetkey/v1/token_service.grpc.pb.h"
@@ -23,6 +24,7 @@ struct Arguments {
   std::vector<std::string> labels;
   std::vector<std::string> parameters;
   std::vector<std::string> inputs;
+  std::vector<std::string> input_files;
   bool open = false;
   bool no_wait = false;
 };
@@ -43,8 +45,7 @@ bool OpenInBrowser(const std::string& url) {
          WEXITSTATUS(result) == 0;
 }
 
-v1::AuthorizeRequest MakeRequest(const Shell& shell,
-                                 const Arguments& arguments) {
+v1::AuthorizeRequest MakeRequest(Shell& shell, const Arguments& arguments) {
   v1::AuthorizeRequest request;
   request.set_provider(shell.Name("providers", arguments.provider));
   request.set_subject(arguments.subject);
@@ -60,8 +61,8 @@ v1::AuthorizeRequest MakeRequest(const Shell& shell,
           request.mutable_labels());
   FillMap(Checked("--parameter", ParsePairs(arguments.parameters)),
           request.mutable_extra_parameters());
-  FillMap(Checked("--input", ParsePairs(arguments.inputs)),
-          request.mutable_inputs());
+  ReadInputs(shell, arguments.inputs, arguments.input_files,
+             request.mutable_inputs());
   return request;
 }
 
@@ -183,6 +184,10 @@ void AddConnectCommand(CLI::App& app, Shell& shell) {
   connect
       ->add_option("--input", arguments->inputs,
                    "KEY=VALUE that the catalog entry asks of the person")
+      ->allow_extra_args(false);
+  connect
+      ->add_option("--input-file", arguments->input_files,
+                   "KEY=FILE: the same, for a secret one")
       ->allow_extra_args(false);
   connect->add_flag("--open", arguments->open, "Open the URL in a browser");
   connect->add_flag("--no-wait", arguments->no_wait,

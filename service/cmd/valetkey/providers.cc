@@ -25,6 +25,7 @@ struct Arguments {
   std::string redirect_uri;
   std::string pkce;
   std::vector<std::string> inputs;
+  std::vector<std::string> input_files;
   bool yes = false;
 };
 
@@ -109,8 +110,8 @@ grpc::Status Add(Shell& shell, const Arguments& arguments) {
   for (const auto& scope : arguments.scopes) provider->add_scopes(scope);
   provider->set_redirect_uri(arguments.redirect_uri);
   if (!arguments.pkce.empty()) provider->set_pkce(ParsePkce(arguments.pkce));
-  FillMap(Checked("--input", ParsePairs(arguments.inputs)),
-          provider->mutable_inputs());
+  ReadInputs(shell, arguments.inputs, arguments.input_files,
+             provider->mutable_inputs());
   if (!arguments.no_client_secret) {
     provider->set_client_secret(AskForSecret(shell, arguments));
   }
@@ -156,9 +157,9 @@ grpc::Status Update(Shell& shell, const Arguments& arguments,
     provider->set_redirect_uri(arguments.redirect_uri);
   }
   if (given("--pkce", "pkce")) provider->set_pkce(ParsePkce(arguments.pkce));
-  if (given("--input", "inputs")) {
-    FillMap(Checked("--input", ParsePairs(arguments.inputs)),
-            provider->mutable_inputs());
+  if (given("--input", "inputs") || given("--input-file", "inputs")) {
+    ReadInputs(shell, arguments.inputs, arguments.input_files,
+               provider->mutable_inputs());
   }
   if (arguments.new_client_secret || !arguments.client_secret_file.empty()) {
     mask->add_paths("client_secret");
@@ -216,6 +217,10 @@ void AddFieldOptions(CLI::App* command, Arguments& arguments) {
   command
       ->add_option("--input", arguments.inputs,
                    "KEY=VALUE that the catalog entry asks of an operator")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--input-file", arguments.input_files,
+                   "KEY=FILE: the same, for a secret one")
       ->allow_extra_args(false);
 }
 

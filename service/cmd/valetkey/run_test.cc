@@ -12,7 +12,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 TEST_F(RunTest, HelpTellsCommandsAndExitCodes) {
   const Ended help = Bare({"valetkey", "--help"});
@@ -223,6 +225,27 @@ TEST_F(RunTest, ClientSecretComesFromAFileOrStandardInput) {
                       "--client-secret-file", "/nonexistent"})
                 .code,
             1);
+}
+
+TEST_F(RunTest, ASecretInputComesFromAFile) {
+  v1::UpdateProviderRequest asked;
+  server_.update_provider = [&](const auto& request, auto&) {
+    asked = request;
+    return grpc::Status::OK;
+  };
+  const std::string path = WriteFile("site-key", "k-1\n");
+  const Ended ended =
+      Valetkey({"providers", "update", "acme", "--input", "region=eu",
+                "--input-file", "site_key=" + path});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(
+      asked.provider().inputs(),
+      UnorderedElementsAre(Pair("region", "eu"), Pair("site_key", "k-1")));
+  const Ended twice =
+      Valetkey({"providers", "update", "acme", "--input", "site_key=x",
+                "--input-file", "site_key=" + path});
+  EXPECT_EQ(twice.code, 1);
+  EXPECT_THAT(twice.err, HasSubstr("site_key"));
 }
 
 TEST_F(RunTest, UpdateMasksWhatWasGiven) {

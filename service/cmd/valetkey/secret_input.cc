@@ -3,6 +3,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "service/cmd/valetkey/parse.h"
+
 namespace valetkey::cli {
 namespace {
 
@@ -43,6 +45,19 @@ std::string ReadSecret(Shell& shell, const std::string& option,
   }
   if (secret.empty()) throw CLI::ValidationError(option, "the secret is empty");
   return secret;
+}
+
+void ReadInputs(Shell& shell, const std::vector<std::string>& inputs,
+                const std::vector<std::string>& files,
+                google::protobuf::Map<std::string, std::string>* out) {
+  FillMap(Checked("--input", ParsePairs(inputs)), out);
+  for (const auto& [name, file] : Checked("--input-file", ParsePairs(files))) {
+    if (out->count(name) != 0) {
+      throw CLI::ValidationError("--input-file",
+                                 "'" + name + "' is given by --input, too");
+    }
+    (*out)[name] = ReadSecret(shell, "--input-file", file, "");
+  }
 }
 
 }  // namespace valetkey::cli

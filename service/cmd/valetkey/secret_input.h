@@ -4,7 +4,10 @@
 #ifndef VALETKEY_CMD_VALETKEY_SECRET_INPUT_H_
 #define VALETKEY_CMD_VALETKEY_SECRET_INPUT_H_
 
+#include <google/protobuf/map.h>
+
 #include <string>
+#include <vector>
 
 #include "service/cmd/valetkey/shell.h"
 
@@ -15,6 +18,12 @@ namespace valetkey::cli {
 // `option` names the file's option in errors.
 std::string ReadSecret(Shell& shell, const std::string& option,
                        const std::string& path, const std::string& prompt);
+
+// The values of --input KEY=VALUE and of --input-file KEY=FILE; a secret one
+// belongs into a file.
+void ReadInputs(Shell& shell, const std::vector<std::string>& inputs,
+                const std::vector<std::string>& files,
+                google::protobuf::Map<std::string, std::string>* out);
 
 }  // namespace valetkey::cli
 

@@ -132,11 +132,14 @@ type Confidence int32
 const (
 	// Not said.
 	Confidence_CONFIDENCE_UNSPECIFIED Confidence = 0
-	// The provider's own documentation or specification says so.
+	// The provider's own documentation, specification or staff says so, and
+	// somebody has read it there: `source` has the address.
 	Confidence_CONFIDENCE_DOCUMENTED Confidence = 1
-	// Seen in practice, by us or others.
+	// Seen in practice: other OAuth clients and catalogs of providers do so, or
+	// we have seen it ourselves.
 	Confidence_CONFIDENCE_OBSERVED Confidence = 2
-	// Follows from other facts; nobody has said or seen it.
+	// Follows from other facts, or is remembered of the provider's reference
+	// without having been looked up.
 	Confidence_CONFIDENCE_ASSUMED Confidence = 3
 )
 
@@ -907,8 +910,8 @@ const (
 	PostExchangeTiming_POST_EXCHANGE_TIMING_UNSPECIFIED PostExchangeTiming = 0
 	// After the exchange of a code only.
 	PostExchangeTiming_POST_EXCHANGE_TIMING_FIRST PostExchangeTiming = 1
-	// After each refresh too. Not supported yet: a definition that says so is
-	// refused.
+	// After each refresh of the main token too: what the API takes is a session
+	// (Bullhorn). Needs a refresh by refresh token.
 	PostExchangeTiming_POST_EXCHANGE_TIMING_ALWAYS PostExchangeTiming = 2
 )
 
@@ -1083,10 +1086,11 @@ type DiscoveryChoice int32
 const (
 	// As FIRST.
 	DiscoveryChoice_DISCOVERY_CHOICE_UNSPECIFIED DiscoveryChoice = 0
-	// The first.
+	// The one that was taken before, if it is still there; else the first.
 	DiscoveryChoice_DISCOVERY_CHOICE_FIRST DiscoveryChoice = 1
-	// The person is asked. Not supported yet: a definition that says so is
-	// refused.
+	// The one that was taken before, if it is still there; else the only one.
+	// Where there are several none is taken: {meta.tenants} lists them, and
+	// another consent names one by `tenant_input`, which it needs.
 	DiscoveryChoice_DISCOVERY_CHOICE_ASK DiscoveryChoice = 2
 )
 
@@ -1439,7 +1443,8 @@ type ProviderDefinition struct {
 	Token *TokenEndpoint `protobuf:"bytes,26,opt,name=token,proto3" json:"token,omitempty"`
 	// How token answers read (RFC 6749 section 5.1).
 	Response *TokenResponse `protobuf:"bytes,27,opt,name=response,proto3" json:"response,omitempty"`
-	// Calls that follow the exchange at once, for a longer-lived token.
+	// Calls that follow the exchange at once, for a longer-lived token, or for
+	// the one that the API takes.
 	PostExchange []*PostExchange `protobuf:"bytes,28,rep,name=post_exchange,json=postExchange,proto3" json:"post_exchange,omitempty"`
 	// How tokens are renewed (RFC 6749 section 6).
 	Refresh *Refresh `protobuf:"bytes,29,opt,name=refresh,proto3" json:"refresh,omitempty"`
@@ -1890,7 +1895,7 @@ type Note struct {
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// How sure it is.
 	Confidence Confidence `protobuf:"varint,2,opt,name=confidence,proto3,enum=valetkey.catalog.v1.Confidence" json:"confidence,omitempty"`
-	// Where it comes from: a page, a specification, or our own reasoning.
+	// Where it comes from: a page's address, other clients, our own reasoning.
 	Source        string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1967,7 +1972,9 @@ type Input struct {
 	AllowedValues []string `protobuf:"bytes,7,rep,name=allowed_values,json=allowedValues,proto3" json:"allowed_values,omitempty"`
 	// What it is if nobody gives it. Without one the input is required.
 	DefaultValue string `protobuf:"bytes,8,opt,name=default_value,json=defaultValue,proto3" json:"default_value,omitempty"`
-	// Not supported yet: a definition that sets it is refused.
+	// An API key, a password: kept sealed, and never shown again. Only for what
+	// an operator or a person gives, and without `default_value`. Its variable
+	// has a value where {client_secret} has one, and never in a host.
 	Secret bool `protobuf:"varint,9,opt,name=secret,proto3" json:"secret,omitempty"`
 	// Cut from the beginning of what was given: "https://".
 	StripPrefixes []string `protobuf:"bytes,10,rep,name=strip_prefixes,json=stripPrefixes,proto3" json:"strip_prefixes,omitempty"`
@@ -3396,6 +3403,9 @@ func (x *ExtraToken) GetAtRootWhen() *Predicate {
 }
 
 // A call that follows the exchange at once: its token replaces the first one.
+// If it fails, the first one is kept; one of a call that is always made is of
+// no use by itself, so then none is given out until a refresh succeeds with
+// the call.
 type PostExchange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where to. A template. Required.
@@ -3873,7 +3883,8 @@ func (x *Verification) GetCaptures() []*PointerCapture {
 
 // The call that lists the tenants a token reaches: a GET with the access token
 // as bearer, after each consent. The tenant is kept with the connection, as
-// {meta.tenant_id} and {meta.tenant_name}.
+// {meta.tenant_id} and {meta.tenant_name}; where there are several, all of them
+// are too, as {meta.tenants}: a JSON array of objects with "id" and "name".
 type Discovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where to. A template. Required.
@@ -3884,8 +3895,12 @@ type Discovery struct {
 	IdPointer string `protobuf:"bytes,3,opt,name=id_pointer,json=idPointer,proto3" json:"id_pointer,omitempty"`
 	// In an element, what a person knows it by.
 	DisplayNamePointer string `protobuf:"bytes,4,opt,name=display_name_pointer,json=displayNamePointer,proto3" json:"display_name_pointer,omitempty"`
-	// Which one is taken.
-	Choice        DiscoveryChoice `protobuf:"varint,5,opt,name=choice,proto3,enum=valetkey.catalog.v1.DiscoveryChoice" json:"choice,omitempty"`
+	// Which one is taken where nobody names one.
+	Choice DiscoveryChoice `protobuf:"varint,5,opt,name=choice,proto3,enum=valetkey.catalog.v1.DiscoveryChoice" json:"choice,omitempty"`
+	// The input that names the tenant, by what `id_pointer` or
+	// `display_name_pointer` leads to, both read as the input strips them. A
+	// tenant that is not in the list is not taken, nor is any other.
+	TenantInput   string `protobuf:"bytes,6,opt,name=tenant_input,json=tenantInput,proto3" json:"tenant_input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3953,6 +3968,13 @@ func (x *Discovery) GetChoice() DiscoveryChoice {
 		return x.Choice
 	}
 	return DiscoveryChoice_DISCOVERY_CHOICE_UNSPECIFIED
+}
+
+func (x *Discovery) GetTenantInput() string {
+	if x != nil {
+		return x.TenantInput
+	}
+	return ""
 }
 
 // How tokens are revoked.
@@ -4726,14 +4748,15 @@ const file_valetkey_catalog_v1_definition_proto_rawDesc = "" +
 	" \x03(\tR\x13displayNamePointers\x12\x1d\n" +
 	"\n" +
 	"any_scopes\x18\v \x03(\tR\tanyScopes\x12?\n" +
-	"\bcaptures\x18\f \x03(\v2#.valetkey.catalog.v1.PointerCaptureR\bcaptures\"\xcf\x01\n" +
+	"\bcaptures\x18\f \x03(\v2#.valetkey.catalog.v1.PointerCaptureR\bcaptures\"\xf2\x01\n" +
 	"\tDiscovery\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12!\n" +
 	"\flist_pointer\x18\x02 \x01(\tR\vlistPointer\x12\x1d\n" +
 	"\n" +
 	"id_pointer\x18\x03 \x01(\tR\tidPointer\x120\n" +
 	"\x14display_name_pointer\x18\x04 \x01(\tR\x12displayNamePointer\x12<\n" +
-	"\x06choice\x18\x05 \x01(\x0e2$.valetkey.catalog.v1.DiscoveryChoiceR\x06choice\"\xb9\x02\n" +
+	"\x06choice\x18\x05 \x01(\x0e2$.valetkey.catalog.v1.DiscoveryChoiceR\x06choice\x12!\n" +
+	"\ftenant_input\x18\x06 \x01(\tR\vtenantInput\"\xb9\x02\n" +
 	"\n" +
 	"Revocation\x129\n" +
 	"\x05steps\x18\x01 \x03(\v2#.valetkey.catalog.v1.RevocationStepR\x05steps\x12 \n" +
