@@ -35,6 +35,15 @@ bool IsUtf8(absl::string_view text) {
   return true;
 }
 
+std::string ReadableUtf8(absl::string_view text) {
+  std::string readable(text);
+  if (IsUtf8(text)) return readable;
+  for (char& c : readable) {
+    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  }
+  return readable;
+}
+
 absl::string_view CutUtf8(absl::string_view text, std::size_t max) {
   if (text.size() <= max) return text;
   while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xc0) == 0x80) {

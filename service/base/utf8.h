@@ -4,6 +4,7 @@
 #define VALETKEY_BASE_UTF8_H_
 
 #include <cstddef>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -15,6 +16,10 @@ bool IsUtf8(absl::string_view text);
 // The longest beginning of at most `max` bytes that cuts no character.
 // REQUIRES: the text is UTF-8.
 absl::string_view CutUtf8(absl::string_view text, std::size_t max);
+
+// The text if it is UTF-8, else with a "?" for each byte that is not ASCII: for
+// people, from those who cut text where they like.
+std::string ReadableUtf8(absl::string_view text);
 
 }  // namespace valetkey
 

@@ -20,6 +20,12 @@ TEST(Utf8, Table) {
   }
 }
 
+TEST(Utf8, MakesTextReadable) {
+  EXPECT_EQ(ReadableUtf8("a\xc3\xa9"), "a\xc3\xa9");
+  EXPECT_EQ(ReadableUtf8("a\xc3: \xc3\xa9"), "a?: ??");
+  EXPECT_EQ(ReadableUtf8(""), "");
+}
+
 TEST(Utf8, CutsBetweenCharacters) {
   EXPECT_EQ(CutUtf8("abc", 3), "abc");
   EXPECT_EQ(CutUtf8("abc", 2), "ab");

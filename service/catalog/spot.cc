@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "service/base/utf8.h"
 
 namespace valetkey::catalog {
 
@@ -11,7 +12,8 @@ using ::google::protobuf::FieldDescriptor;
 
 void Faults::Add(int line, absl::string_view field, absl::string_view text) {
   if (faults_.size() >= 20) return;
-  faults_.push_back({line, std::string(field), std::string(text)});
+  // Protobuf's parser quotes bytes, not characters.
+  faults_.push_back({line, std::string(field), ReadableUtf8(text)});
 }
 
 std::string Faults::Join() const {

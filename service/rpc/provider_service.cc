@@ -1,10 +1,7 @@
 #include "service/rpc/provider_service.h"
 
-#include <algorithm>
-#include <memory>
-#include <vector>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "service/base/name.h"
 #include "service/base/status.h"
 #include "service/rpc/convert.h"
@@ -19,13 +16,6 @@ namespace {
 absl::Status CheckPkce(int pkce) {
   if (v1::PkceMode_IsValid(pkce)) return absl::OkStatus();
   return InvalidField("provider.pkce", "a PkceMode");
-}
-
-void FillEntry(const catalog::Definition& definition,
-               const std::string& redirect_uri, v1::CatalogEntry* out) {
-  out->set_name(absl::StrCat("catalog/", definition.id()));
-  *out->mutable_definition() = definition;
-  out->set_redirect_uri(redirect_uri);
 }
 
 }  // namespace
@@ -43,10 +33,7 @@ void ProviderService::Register(MethodTable& methods) {
       Unary(service + "UpdateProvider", administer, this, &S::UpdateProvider));
   methods.Add(
       Unary(service + "DeleteProvider", administer, this, &S::DeleteProvider));
-  methods.Add(Unary(service + "ListCatalogEntries", Access::AnyKey(), this,
-                    &S::ListCatalogEntries));
-  methods.Add(Unary(service + "GetCatalogEntry", Access::AnyKey(), this,
-                    &S::GetCatalogEntry));
+  RegisterCatalog(methods);
 }
 
 void ProviderService::Fill(const store::Provider& in, v1::Provider* out) const {
@@ -168,45 +155,6 @@ ProviderService::DeleteProvider(const CallContext& context,
   VK_CO_RETURN_IF_ERROR(
       co_await admin_.DeleteProvider(request.name(), request.etag()));
   co_return v1::DeleteProviderResponse();
-}
-
-Task<absl::StatusOr<v1::ListCatalogEntriesResponse>>
-ProviderService::ListCatalogEntries(
-    const CallContext&, const v1::ListCatalogEntriesRequest& request) {
-  const std::string filters = "ListCatalogEntries";
-  VK_CO_ASSIGN_OR_RETURN(const int page_size,
-                         CheckedPageSize(request.page_size()));
-  VK_CO_ASSIGN_OR_RETURN(const std::string after,
-                         DecodePageToken(request.page_token(), filters));
-  const std::vector<std::shared_ptr<const catalog::Definition>> all =
-      catalog_.List();
-  auto it = std::find_if(all.begin(), all.end(), [&](const auto& entry) {
-    return entry->id() > after;
-  });
-  v1::ListCatalogEntriesResponse response;
-  for (; it != all.end() && response.entries_size() < page_size; ++it) {
-    FillEntry(**it, default_redirect_uri_, response.add_entries());
-  }
-  if (it != all.end()) {
-    response.set_next_page_token(
-        EncodePageToken((*std::prev(it))->id(), filters));
-  }
-  co_return response;
-}
-
-Task<absl::StatusOr<v1::GetCatalogEntryResponse>>
-ProviderService::GetCatalogEntry(const CallContext&,
-                                 const v1::GetCatalogEntryRequest& request) {
-  VK_CO_RETURN_IF_ERROR(CheckCatalogName("name", request.name()));
-  const std::shared_ptr<const catalog::Definition> entry =
-      catalog_.Find(IdOf(request.name()));
-  if (entry == nullptr) {
-    co_return MakeError(Reason::kCatalogEntryNotFound,
-                        "the catalog has no such entry");
-  }
-  v1::GetCatalogEntryResponse response;
-  FillEntry(*entry, default_redirect_uri_, response.mutable_entry());
-  co_return response;
 }
 
 }  // namespace valetkey::rpc

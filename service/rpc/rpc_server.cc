@@ -89,7 +89,8 @@ struct RpcServer::Impl {
       : options(std::move(options_in)),
         tokens(dependencies.broker),
         connections(dependencies.admin, dependencies.store, dependencies.hub),
-        providers(dependencies.admin, dependencies.catalog,
+        keeper(dependencies.store, dependencies.catalog),
+        providers(dependencies.admin, keeper,
                   dependencies.broker.DefaultRedirectUri()),
         applications(dependencies.admin),
         events(dependencies.admin, dependencies.store, dependencies.hub,
@@ -115,6 +116,7 @@ struct RpcServer::Impl {
   const RpcServerOptions options;
   TokenService tokens;
   ConnectionService connections;
+  broker::CatalogKeeper keeper;
   ProviderService providers;
   ApplicationService applications;
   EventService events;

@@ -44,7 +44,7 @@ struct RpcServerDependencies {
   broker::Authenticator& authenticator;
   store::Store& store;
   events::EventHub& hub;
-  const catalog::Catalog& catalog;
+  catalog::Catalog& catalog;
   const Clock& clock;
   Metrics& metrics;
   ReactorPool& reactors;

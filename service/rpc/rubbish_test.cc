@@ -173,7 +173,8 @@ TEST_F(RpcServerTest, RubbishIsInvalidAndNamesItsField) {
         if (info.reason() != "FIELD_INVALID") {
           EXPECT_THAT(info.reason(),
                       testing::AnyOf("CURSOR_INVALID", "ISSUER_MISMATCH",
-                                     "AUTHORIZATION_STATE_INVALID"));
+                                     "AUTHORIZATION_STATE_INVALID"))
+              << path << ": " << status.error_message();
           continue;
         }
         // The path's first part is a field of the request.

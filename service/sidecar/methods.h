@@ -2,7 +2,8 @@
 //
 // All of TokenService and EventService, and what reads of the other services.
 // Not passed on is what carries a client secret (CreateProvider,
-// UpdateProvider) or makes keys: neither belongs where an application is.
+// UpdateProvider), makes keys or changes the catalog: that is an operator's,
+// and does not belong where an application is.
 
 #ifndef VALETKEY_SIDECAR_METHODS_H_
 #define VALETKEY_SIDECAR_METHODS_H_

@@ -16,6 +16,7 @@ from chaos.fleet import (
     missing_fleet,
     wait_for,
 )
+from integration.harness import APPLICATION
 
 # Of a refresh under way: --http_timeout and 40 s, by the store's clock.
 _LEASE = 41.0
@@ -82,6 +83,63 @@ class Together(unittest.TestCase):
         self.assertEqual(generations, list(range(2, 12)))
         # The refresh itself is in it.
         self.assertLess(sorted(delays)[5], 0.5 if self.redis else 1)
+
+    def test_a_definition_added_on_one_is_in_force_on_all(self) -> None:
+        text = (
+            'id: "own" display_name: "Own" category: CATEGORY_OTHER\n'
+            'authorization { url: "https://own.example/authorize" }\n'
+            "client_authentication {"
+            " method: CLIENT_AUTHENTICATION_METHOD_POST }\n"
+            'token { url: "https://own.example/token" }\n'
+        )
+        first, *others = self.fleet.replicas
+        name = {"name": "catalog/own"}
+
+        def summary(replica: Replica) -> str:
+            with replica.caller() as caller:
+                reply = caller.call("ProviderService/GetCatalogEntry", name)
+            if not reply.ok:
+                return str(reply.reason)
+            return str(reply.json()["entry"]["definition"].get("summary", ""))
+
+        def change(method: str, body: dict[str, str], expected: str) -> None:
+            with first.caller(first.admin_key) as caller:
+                reply = caller.call(f"ProviderService/{method}", body)
+            self.assertTrue(reply.ok, reply.body)
+            self.assertEqual(summary(first), expected)
+            for other in others:
+                wait_for(
+                    f"{method} on another server",
+                    lambda r=other: summary(r) == expected,
+                    timeout=10,
+                )
+
+        change("CreateCatalogEntry", {"text": text}, "")
+        later = text + 'summary: "changed"'
+        change("UpdateCatalogEntry", {**name, "text": later}, "changed")
+        with others[0].caller() as caller:
+            made = caller.call(
+                "ProviderService/CreateProvider",
+                {
+                    "parent": APPLICATION,
+                    "providerId": "own",
+                    "provider": {
+                        "catalogEntry": "catalog/own",
+                        "clientId": "1",
+                        "clientSecret": "s",
+                    },
+                },
+            )
+        self.assertTrue(made.ok, made.body)
+        with first.caller(first.admin_key) as caller:
+            reply = caller.call("ProviderService/DeleteCatalogEntry", name)
+            self.assertEqual(reply.reason, "RESOURCE_IN_USE")
+            reply = caller.call(
+                "ProviderService/DeleteProvider",
+                {"name": f"{APPLICATION}/providers/own"},
+            )
+            self.assertTrue(reply.ok, reply.body)
+        change("DeleteCatalogEntry", name, "CATALOG_ENTRY_NOT_FOUND")
 
     def test_a_revoked_token_is_given_out_by_none(self) -> None:
         for i in range(5):

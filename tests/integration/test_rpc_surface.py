@@ -678,6 +678,54 @@ class Providers(SurfaceCase):
             "CATALOG_ENTRY_NOT_FOUND",
         )
 
+    def test_an_added_definition(self) -> None:
+        text = (
+            '# By hand.\nid: "own"\ndisplay_name: "Own"\n'
+            "category: CATEGORY_OTHER\n"
+            'authorization { url: "https://own.example/authorize" }\n'
+            "client_authentication {"
+            " method: CLIENT_AUTHENTICATION_METHOD_POST }\n"
+            'token { url: "https://own.example/token" }\n'
+        )
+        checked = self.good(
+            "ProviderService/CheckDefinition",
+            {"parent": APPLICATION, "text": text},
+        )
+        self.assertNotIn("faults", checked)
+        self.assertIn("POST https://own.example/token", checked["dryRun"])
+        self.assert_refused(
+            self.call("ProviderService/CreateCatalogEntry", {"text": text}),
+            403,
+            "RIGHT_MISSING",
+        )
+        file = self.stack.folder / "own.textproto"
+        file.write_text(text, encoding="utf-8")
+        key = self.stack.admin_key
+        added = self.stack.checked("catalog", "add", str(file), key=key)
+        self.assertIn("catalog/own", added.out)
+        # It outlives the server.
+        self.stack.restart()
+        shown = self.stack.checked("catalog", "show", "own", "--definition")
+        self.assertEqual(shown.out, text)
+        listed = self.stack.checked("catalog", "list").out
+        self.assertRegex(listed, r"(?m)^own +ADDED ")
+        self.assertRegex(listed, r"(?m)^pinterest +BUILT_IN ")
+        file.write_text(text + 'summary: "new"\n', encoding="utf-8")
+        self.stack.checked("catalog", "update", str(file), key=key)
+        entry = self.good(
+            "ProviderService/GetCatalogEntry", {"name": "catalog/own"}
+        )["entry"]
+        self.assertEqual(entry["definition"]["summary"], "new")
+        self.assertEqual(entry["source"], "CATALOG_SOURCE_ADDED")
+        self.stack.checked("catalog", "delete", "own", "-y", key=key)
+        self.assert_refused(
+            self.call(
+                "ProviderService/GetCatalogEntry", {"name": "catalog/own"}
+            ),
+            404,
+            "CATALOG_ENTRY_NOT_FOUND",
+        )
+
     def test_in_use(self) -> None:
         provider = self.add("used")
         self.connect(provider, "use")

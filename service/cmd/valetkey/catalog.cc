@@ -1,7 +1,9 @@
-// valetkey catalog: list, show; lint and dry-run are in catalog_files.cc.
+// valetkey catalog: list, show; add, update and delete are in catalog_added.cc,
+// lint and dry-run in catalog_files.cc.
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "google/protobuf/text_format.h"
 #include "service/cmd/valetkey/parse.h"
 #include "service/cmd/valetkey/shell.h"
@@ -11,6 +13,10 @@ namespace valetkey::cli {
 namespace {
 
 using Stub = v1::ProviderService::StubInterface;
+
+std::string SourceText(const v1::CatalogEntry& entry) {
+  return EnumText(v1::CatalogSource_Name(entry.source()), "CATALOG_SOURCE_");
+}
 
 grpc::Status List(Shell& shell) {
   v1::ListCatalogEntriesRequest request;
@@ -24,10 +30,11 @@ grpc::Status List(Shell& shell) {
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   return shell.Report(grpc::Status::OK, all, [&] {
-    Table table({"ENTRY", "DISPLAY NAME", "CATEGORY", "SUMMARY"});
+    Table table({"ENTRY", "SOURCE", "DISPLAY NAME", "CATEGORY", "SUMMARY"});
     for (const auto& entry : all.entries()) {
       const auto& definition = entry.definition();
-      table.AddRow({ShortName(entry.name()), definition.display_name(),
+      table.AddRow({ShortName(entry.name()), SourceText(entry),
+                    definition.display_name(),
                     EnumText(catalog::v1::Category_Name(definition.category()),
                              "CATEGORY_"),
                     definition.summary()});
@@ -45,6 +52,8 @@ void ShowPage(Shell& shell, const v1::CatalogEntry& entry) {
   details.Add("entry", entry.name());
   details.Add("display name", definition.display_name());
   details.Add("summary", definition.summary());
+  details.Add("source", SourceText(entry));
+  if (!entry.etag().empty()) details.Add("etag", entry.etag());
   for (const auto& property : definition.properties()) {
     details.Add(property.name(), property.value());
   }
@@ -95,8 +104,14 @@ void ShowPage(Shell& shell, const v1::CatalogEntry& entry) {
   }
 }
 
-// The text form, in which catalog files are written.
+// The text form, in which catalog files are written. One that was added is
+// shown as it was, to be changed and given to update.
 void ShowDefinition(Shell& shell, const v1::CatalogEntry& entry) {
+  if (!entry.text().empty()) {
+    shell.out() << entry.text();
+    if (!absl::EndsWith(entry.text(), "\n")) shell.out() << "\n";
+    return;
+  }
   std::string text;
   google::protobuf::TextFormat::Printer printer;
   printer.SetUseUtf8StringEscaping(true);
@@ -140,6 +155,7 @@ void AddCatalogCommands(CLI::App& app, Shell& shell) {
   show->callback([&shell, name, definition] {
     shell.Finish(Get(shell, *name, *definition));
   });
+  AddCatalogAddedCommands(*group, shell);
   AddCatalogFileCommands(*group, shell);
 }
 

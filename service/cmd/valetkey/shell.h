@@ -161,6 +161,8 @@ void AddKeyCommands(CLI::App& app, Shell& shell);
 void AddCatalogCommands(CLI::App& app, Shell& shell);
 // The part of it that needs no server.
 void AddCatalogFileCommands(CLI::App& catalog, Shell& shell);
+// The part of it that changes it.
+void AddCatalogAddedCommands(CLI::App& catalog, Shell& shell);
 void AddProviderCommands(CLI::App& app, Shell& shell);
 void AddConnectCommand(CLI::App& app, Shell& shell);
 void AddConnectionCommands(CLI::App& app, Shell& shell);

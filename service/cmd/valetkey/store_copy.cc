@@ -97,6 +97,14 @@ Task<absl::StatusOr<CopiedStore>> CopyStore(Store& from, Store& to) {
   const auto list_applications = [&](std::string after) {
     return from.ListApplications(std::move(after), kPage);
   };
+  // Before the providers that are of them.
+  VK_CO_ASSIGN_OR_RETURN(store::AddedDefinitions added,
+                         co_await from.ListDefinitions());
+  for (store::AddedDefinition& one : added.items) {
+    VK_CO_RETURN_IF_ERROR(co_await CopyOne(
+        to, std::move(one), &store::RowKeys::definition, &Rows::definition));
+    ++copied.definitions;
+  }
   VK_CO_RETURN_IF_ERROR(
       co_await CopyAll(list_applications, application, &copied.applications));
   for (const std::string& name : applications) {
@@ -155,8 +163,9 @@ absl::Status MoveStore(Shell& shell, const std::string& folder,
                                   "server on it"));
   }
   shell.out() << "copied " << copied.applications << " applications, "
-              << copied.keys << " keys, " << copied.providers
-              << " providers and " << copied.connections << " connections\n"
+              << copied.keys << " keys, " << copied.providers << " providers, "
+              << copied.connections << " connections and " << copied.definitions
+              << " definitions\n"
               << "the embedded store is now " << aside
               << ": start no server on it again, or grants are lost\n"
               << "start the servers with --store and the same --keyring\n";

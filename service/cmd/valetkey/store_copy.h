@@ -1,6 +1,6 @@
-// Copies all of one store into another: applications, keys, providers and
-// connections. Consents under way and events are not copied: a person begins
-// again, a watcher lists again.
+// Copies all of one store into another: added definitions, applications, keys,
+// providers and connections. Consents under way and events are not copied: a
+// person begins again, a watcher lists again.
 
 #ifndef VALETKEY_CMD_VALETKEY_STORE_COPY_H_
 #define VALETKEY_CMD_VALETKEY_STORE_COPY_H_
@@ -12,6 +12,7 @@
 namespace valetkey::cli {
 
 struct CopiedStore {
+  int definitions = 0;
   int applications = 0;
   int keys = 0;
   int providers = 0;

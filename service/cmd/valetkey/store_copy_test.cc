@@ -17,6 +17,14 @@ using store::Rows;
 class StoreCopyTest : public ::testing::Test {
  protected:
   void Fill() {
+    store::RowKeys definition;
+    definition.definition = "catalog/acme";
+    Put(definition, [](Rows& rows) {
+      rows.definition.emplace();
+      rows.definition->name = "catalog/acme";
+      rows.definition->text = "id: \"acme\"";
+      rows.definition->create_time = absl::FromUnixSeconds(1'700'000'000);
+    });
     for (const char* app : {"applications/a", "applications/b"}) {
       store::RowKeys keys;
       keys.application = app;
@@ -37,6 +45,7 @@ class StoreCopyTest : public ::testing::Test {
         rows.provider->name = *keys.provider;
         rows.provider->application = app;
         rows.provider->client_secret_sealed = "sealed";
+        rows.provider->catalog_entry = "catalog/acme";
       });
     }
     for (int i = 0; i < 1234; ++i) AddConnection(i);
@@ -73,6 +82,11 @@ TEST_F(StoreCopyTest, AllOfIt) {
   Fill();
   const auto copied = RunSync(CopyStore(from_, to_));
   ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_EQ(copied->definitions, 1);
+  auto there = RunSync(to_.ListDefinitions());
+  auto here = RunSync(from_.ListDefinitions());
+  ASSERT_TRUE(there.ok() && here.ok());
+  EXPECT_EQ(there->items, here->items);
   EXPECT_EQ(copied->applications, 2);
   EXPECT_EQ(copied->keys, 2);
   EXPECT_EQ(copied->providers, 2);

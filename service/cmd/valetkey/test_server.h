@@ -66,6 +66,12 @@ class TestServer final : public v1::TokenService::Service,
   Answer<v1::UpdateProviderRequest, v1::UpdateProviderResponse> update_provider;
   Answer<v1::GetCatalogEntryRequest, v1::GetCatalogEntryResponse>
       get_catalog_entry;
+  Answer<v1::CreateCatalogEntryRequest, v1::CreateCatalogEntryResponse>
+      create_catalog_entry;
+  Answer<v1::UpdateCatalogEntryRequest, v1::UpdateCatalogEntryResponse>
+      update_catalog_entry;
+  Answer<v1::DeleteCatalogEntryRequest, v1::DeleteCatalogEntryResponse>
+      delete_catalog_entry;
   std::function<grpc::Status(const v1::WatchEventsRequest&,
                              grpc::ServerWriter<v1::WatchEventsResponse>&)>
       watch_events;
@@ -95,6 +101,9 @@ class TestServer final : public v1::TokenService::Service,
   VALETKEY_TEST_RPC(CreateProvider, create_provider)
   VALETKEY_TEST_RPC(UpdateProvider, update_provider)
   VALETKEY_TEST_RPC(GetCatalogEntry, get_catalog_entry)
+  VALETKEY_TEST_RPC(CreateCatalogEntry, create_catalog_entry)
+  VALETKEY_TEST_RPC(UpdateCatalogEntry, update_catalog_entry)
+  VALETKEY_TEST_RPC(DeleteCatalogEntry, delete_catalog_entry)
 #undef VALETKEY_TEST_RPC
 
   grpc::Status WatchEvents(

@@ -77,6 +77,8 @@ absl::Status Server::Parts::Open(const ServerOptions& options) {
         absl::StrCat("--catalog_dir: ", loaded.status().message()));
   }
   catalog = *std::move(loaded);
+  keeper = std::make_unique<broker::CatalogKeeper>(*store, *catalog);
+  VK_RETURN_IF_ERROR(Await(reactors, keeper->Load()));
   VK_ASSIGN_OR_RETURN(http_client, NewCurlHttpClient(reactors, options.curl));
   memory = std::make_unique<cache::MemoryCache>(
       cache::MemoryCacheOptions{.max_entries = options.memory_entries});

@@ -22,6 +22,7 @@
 #include "service/broker/admin.h"
 #include "service/broker/authenticator.h"
 #include "service/broker/broker.h"
+#include "service/broker/catalog_keeper.h"
 #include "service/broker/coherence.h"
 #include "service/cache/redis/redis_cache.h"
 #include "service/callers/oidc_client.h"
@@ -84,6 +85,7 @@ struct Server::Parts {
   bool shared = false;      // other replicas write to the store too
   SyncedClock store_clock;  // follows a shared store's
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<broker::CatalogKeeper> keeper;
   std::unique_ptr<HttpClient> http_client;
   std::unique_ptr<redis::RedisClientPool> redis;
   std::unique_ptr<cache::RedisCache> remote;

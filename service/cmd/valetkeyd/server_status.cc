@@ -75,7 +75,8 @@ Task<void> Server::Parts::TellStatus() {
   do {
     replica.status = StatusText();
     // What the store thinks of it is told by others.
-    (void)co_await store->Beat(replica, kForget);
+    const auto heard = co_await store->Beat(replica, kForget);
+    if (heard.ok()) co_await keeper->Hear(*heard);
     const auto backlog = co_await store->GetBacklog();
     if (!backlog.ok()) continue;
     due = backlog->due;

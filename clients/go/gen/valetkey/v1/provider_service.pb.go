@@ -129,6 +129,63 @@ func (ProviderState) EnumDescriptor() ([]byte, []int) {
 	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{1}
 }
 
+// Where a catalog entry comes from.
+type CatalogSource int32
+
+const (
+	// Never sent.
+	CatalogSource_CATALOG_SOURCE_UNSPECIFIED CatalogSource = 0
+	// It is part of the program.
+	CatalogSource_CATALOG_SOURCE_BUILT_IN CatalogSource = 1
+	// From a file in the server's `--catalog_dir`.
+	CatalogSource_CATALOG_SOURCE_FILE CatalogSource = 2
+	// It was added by CreateCatalogEntry.
+	CatalogSource_CATALOG_SOURCE_ADDED CatalogSource = 3
+)
+
+// Enum value maps for CatalogSource.
+var (
+	CatalogSource_name = map[int32]string{
+		0: "CATALOG_SOURCE_UNSPECIFIED",
+		1: "CATALOG_SOURCE_BUILT_IN",
+		2: "CATALOG_SOURCE_FILE",
+		3: "CATALOG_SOURCE_ADDED",
+	}
+	CatalogSource_value = map[string]int32{
+		"CATALOG_SOURCE_UNSPECIFIED": 0,
+		"CATALOG_SOURCE_BUILT_IN":    1,
+		"CATALOG_SOURCE_FILE":        2,
+		"CATALOG_SOURCE_ADDED":       3,
+	}
+)
+
+func (x CatalogSource) Enum() *CatalogSource {
+	p := new(CatalogSource)
+	*p = x
+	return p
+}
+
+func (x CatalogSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CatalogSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_valetkey_v1_provider_service_proto_enumTypes[2].Descriptor()
+}
+
+func (CatalogSource) Type() protoreflect.EnumType {
+	return &file_valetkey_v1_provider_service_proto_enumTypes[2]
+}
+
+func (x CatalogSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CatalogSource.Descriptor instead.
+func (CatalogSource) EnumDescriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{2}
+}
+
 // An OAuth client at a provider, configured for one application. Several may
 // use one catalog entry.
 type Provider struct {
@@ -1055,7 +1112,14 @@ type CatalogEntry struct {
 	// All that ValetKey knows of it.
 	Definition *v1.ProviderDefinition `protobuf:"bytes,2,opt,name=definition,proto3" json:"definition,omitempty"`
 	// The redirect URI to register at the provider for ValetKey's own callback.
-	RedirectUri   string `protobuf:"bytes,3,opt,name=redirect_uri,json=redirectUri,proto3" json:"redirect_uri,omitempty"`
+	RedirectUri string `protobuf:"bytes,3,opt,name=redirect_uri,json=redirectUri,proto3" json:"redirect_uri,omitempty"`
+	// Where it comes from.
+	Source CatalogSource `protobuf:"varint,4,opt,name=source,proto3,enum=valetkey.v1.CatalogSource" json:"source,omitempty"`
+	// The definition as it was added, with its comments; empty unless `source` is
+	// CATALOG_SOURCE_ADDED, and in lists.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// Changes with every change of one that was added; empty for others.
+	Etag          string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1109,6 +1173,527 @@ func (x *CatalogEntry) GetRedirectUri() string {
 		return x.RedirectUri
 	}
 	return ""
+}
+
+func (x *CatalogEntry) GetSource() CatalogSource {
+	if x != nil {
+		return x.Source
+	}
+	return CatalogSource_CATALOG_SOURCE_UNSPECIFIED
+}
+
+func (x *CatalogEntry) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CatalogEntry) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// Asks to check a definition.
+type CheckDefinitionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `applications/{a}`, whose key may administer. Required.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// A valetkey.catalog.v1.ProviderDefinition in Protobuf's text format, at most
+	// 64 KiB. Required.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Values for its inputs in the dry run. Those that are not given are their
+	// default or example.
+	Inputs        map[string]string `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDefinitionRequest) Reset() {
+	*x = CheckDefinitionRequest{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDefinitionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDefinitionRequest) ProtoMessage() {}
+
+func (x *CheckDefinitionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDefinitionRequest.ProtoReflect.Descriptor instead.
+func (*CheckDefinitionRequest) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CheckDefinitionRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CheckDefinitionRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CheckDefinitionRequest) GetInputs() map[string]string {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+// What is wrong with a definition, and what it would send.
+type CheckDefinitionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong; empty if it can be used.
+	Faults []*DefinitionFault `protobuf:"bytes,1,rep,name=faults,proto3" json:"faults,omitempty"`
+	// What is allowed but seldom meant.
+	Warnings []*DefinitionFault `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// As it was read. Absent if it cannot be.
+	Definition *v1.ProviderDefinition `protobuf:"bytes,3,opt,name=definition,proto3" json:"definition,omitempty"`
+	// The requests that it would make, in the order of a connection's life, with
+	// placeholders for secrets and for what the provider answers. Empty if there
+	// are faults.
+	DryRun        string `protobuf:"bytes,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDefinitionResponse) Reset() {
+	*x = CheckDefinitionResponse{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDefinitionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDefinitionResponse) ProtoMessage() {}
+
+func (x *CheckDefinitionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDefinitionResponse.ProtoReflect.Descriptor instead.
+func (*CheckDefinitionResponse) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CheckDefinitionResponse) GetFaults() []*DefinitionFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+func (x *CheckDefinitionResponse) GetWarnings() []*DefinitionFault {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *CheckDefinitionResponse) GetDefinition() *v1.ProviderDefinition {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
+func (x *CheckDefinitionResponse) GetDryRun() string {
+	if x != nil {
+		return x.DryRun
+	}
+	return ""
+}
+
+// Something about a line of a definition.
+type DefinitionFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The line, from 1. 0: of the whole.
+	Line int32 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// The field, such as "token.url"; empty if the text cannot be read.
+	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
+	// What is wrong, and what was expected.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefinitionFault) Reset() {
+	*x = DefinitionFault{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefinitionFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefinitionFault) ProtoMessage() {}
+
+func (x *DefinitionFault) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefinitionFault.ProtoReflect.Descriptor instead.
+func (*DefinitionFault) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DefinitionFault) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *DefinitionFault) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *DefinitionFault) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// Adds a definition.
+type CreateCatalogEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The definition, as in CheckDefinitionRequest. Its `id` names the entry.
+	// Required.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateCatalogEntryRequest) Reset() {
+	*x = CreateCatalogEntryRequest{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateCatalogEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateCatalogEntryRequest) ProtoMessage() {}
+
+func (x *CreateCatalogEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateCatalogEntryRequest.ProtoReflect.Descriptor instead.
+func (*CreateCatalogEntryRequest) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CreateCatalogEntryRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// The new entry.
+type CreateCatalogEntryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	Entry         *CatalogEntry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateCatalogEntryResponse) Reset() {
+	*x = CreateCatalogEntryResponse{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateCatalogEntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateCatalogEntryResponse) ProtoMessage() {}
+
+func (x *CreateCatalogEntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateCatalogEntryResponse.ProtoReflect.Descriptor instead.
+func (*CreateCatalogEntryResponse) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CreateCatalogEntryResponse) GetEntry() *CatalogEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+// Changes a definition that was added.
+type UpdateCatalogEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `catalog/{id}`. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The definition, with the same `id`. Required.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// If set, must be the current one.
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateCatalogEntryRequest) Reset() {
+	*x = UpdateCatalogEntryRequest{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateCatalogEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateCatalogEntryRequest) ProtoMessage() {}
+
+func (x *UpdateCatalogEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateCatalogEntryRequest.ProtoReflect.Descriptor instead.
+func (*UpdateCatalogEntryRequest) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *UpdateCatalogEntryRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UpdateCatalogEntryRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *UpdateCatalogEntryRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// The changed entry.
+type UpdateCatalogEntryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	Entry         *CatalogEntry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateCatalogEntryResponse) Reset() {
+	*x = UpdateCatalogEntryResponse{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateCatalogEntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateCatalogEntryResponse) ProtoMessage() {}
+
+func (x *UpdateCatalogEntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateCatalogEntryResponse.ProtoReflect.Descriptor instead.
+func (*UpdateCatalogEntryResponse) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *UpdateCatalogEntryResponse) GetEntry() *CatalogEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+// Asks to take away a definition that was added.
+type DeleteCatalogEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `catalog/{id}`. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// If set, must be the current one.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteCatalogEntryRequest) Reset() {
+	*x = DeleteCatalogEntryRequest{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteCatalogEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteCatalogEntryRequest) ProtoMessage() {}
+
+func (x *DeleteCatalogEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteCatalogEntryRequest.ProtoReflect.Descriptor instead.
+func (*DeleteCatalogEntryRequest) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DeleteCatalogEntryRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteCatalogEntryRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// It is gone.
+type DeleteCatalogEntryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteCatalogEntryResponse) Reset() {
+	*x = DeleteCatalogEntryResponse{}
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteCatalogEntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteCatalogEntryResponse) ProtoMessage() {}
+
+func (x *DeleteCatalogEntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valetkey_v1_provider_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteCatalogEntryResponse.ProtoReflect.Descriptor instead.
+func (*DeleteCatalogEntryResponse) Descriptor() ([]byte, []int) {
+	return file_valetkey_v1_provider_service_proto_rawDescGZIP(), []int{24}
 }
 
 var File_valetkey_v1_provider_service_proto protoreflect.FileDescriptor
@@ -1179,13 +1764,48 @@ const file_valetkey_v1_provider_service_proto_rawDesc = "" +
 	"\x16GetCatalogEntryRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"J\n" +
 	"\x17GetCatalogEntryResponse\x12/\n" +
-	"\x05entry\x18\x01 \x01(\v2\x19.valetkey.v1.CatalogEntryR\x05entry\"\x8e\x01\n" +
+	"\x05entry\x18\x01 \x01(\v2\x19.valetkey.v1.CatalogEntryR\x05entry\"\xea\x01\n" +
 	"\fCatalogEntry\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12G\n" +
 	"\n" +
 	"definition\x18\x02 \x01(\v2'.valetkey.catalog.v1.ProviderDefinitionR\n" +
 	"definition\x12!\n" +
-	"\fredirect_uri\x18\x03 \x01(\tR\vredirectUri*L\n" +
+	"\fredirect_uri\x18\x03 \x01(\tR\vredirectUri\x122\n" +
+	"\x06source\x18\x04 \x01(\x0e2\x1a.valetkey.v1.CatalogSourceR\x06source\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x12\n" +
+	"\x04etag\x18\x06 \x01(\tR\x04etag\"\xc8\x01\n" +
+	"\x16CheckDefinitionRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12G\n" +
+	"\x06inputs\x18\x03 \x03(\v2/.valetkey.v1.CheckDefinitionRequest.InputsEntryR\x06inputs\x1a9\n" +
+	"\vInputsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xeb\x01\n" +
+	"\x17CheckDefinitionResponse\x124\n" +
+	"\x06faults\x18\x01 \x03(\v2\x1c.valetkey.v1.DefinitionFaultR\x06faults\x128\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x1c.valetkey.v1.DefinitionFaultR\bwarnings\x12G\n" +
+	"\n" +
+	"definition\x18\x03 \x01(\v2'.valetkey.catalog.v1.ProviderDefinitionR\n" +
+	"definition\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\tR\x06dryRun\"U\n" +
+	"\x0fDefinitionFault\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x05R\x04line\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"/\n" +
+	"\x19CreateCatalogEntryRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"M\n" +
+	"\x1aCreateCatalogEntryResponse\x12/\n" +
+	"\x05entry\x18\x01 \x01(\v2\x19.valetkey.v1.CatalogEntryR\x05entry\"W\n" +
+	"\x19UpdateCatalogEntryRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\"M\n" +
+	"\x1aUpdateCatalogEntryResponse\x12/\n" +
+	"\x05entry\x18\x01 \x01(\v2\x19.valetkey.v1.CatalogEntryR\x05entry\"C\n" +
+	"\x19DeleteCatalogEntryRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x1c\n" +
+	"\x1aDeleteCatalogEntryResponse*L\n" +
 	"\bPkceMode\x12\x19\n" +
 	"\x15PKCE_MODE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0ePKCE_MODE_S256\x10\x01\x12\x11\n" +
@@ -1193,7 +1813,12 @@ const file_valetkey_v1_provider_service_proto_rawDesc = "" +
 	"\rProviderState\x12\x1e\n" +
 	"\x1aPROVIDER_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15PROVIDER_STATE_ACTIVE\x10\x01\x12(\n" +
-	"$PROVIDER_STATE_CATALOG_ENTRY_MISSING\x10\x022\x91\x05\n" +
+	"$PROVIDER_STATE_CATALOG_ENTRY_MISSING\x10\x02*\x7f\n" +
+	"\rCatalogSource\x12\x1e\n" +
+	"\x1aCATALOG_SOURCE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17CATALOG_SOURCE_BUILT_IN\x10\x01\x12\x17\n" +
+	"\x13CATALOG_SOURCE_FILE\x10\x02\x12\x18\n" +
+	"\x14CATALOG_SOURCE_ADDED\x10\x032\xa4\b\n" +
 	"\x0fProviderService\x12Y\n" +
 	"\x0eCreateProvider\x12\".valetkey.v1.CreateProviderRequest\x1a#.valetkey.v1.CreateProviderResponse\x12P\n" +
 	"\vGetProvider\x12\x1f.valetkey.v1.GetProviderRequest\x1a .valetkey.v1.GetProviderResponse\x12V\n" +
@@ -1201,7 +1826,11 @@ const file_valetkey_v1_provider_service_proto_rawDesc = "" +
 	"\x0eUpdateProvider\x12\".valetkey.v1.UpdateProviderRequest\x1a#.valetkey.v1.UpdateProviderResponse\x12Y\n" +
 	"\x0eDeleteProvider\x12\".valetkey.v1.DeleteProviderRequest\x1a#.valetkey.v1.DeleteProviderResponse\x12e\n" +
 	"\x12ListCatalogEntries\x12&.valetkey.v1.ListCatalogEntriesRequest\x1a'.valetkey.v1.ListCatalogEntriesResponse\x12\\\n" +
-	"\x0fGetCatalogEntry\x12#.valetkey.v1.GetCatalogEntryRequest\x1a$.valetkey.v1.GetCatalogEntryResponseBW\n" +
+	"\x0fGetCatalogEntry\x12#.valetkey.v1.GetCatalogEntryRequest\x1a$.valetkey.v1.GetCatalogEntryResponse\x12\\\n" +
+	"\x0fCheckDefinition\x12#.valetkey.v1.CheckDefinitionRequest\x1a$.valetkey.v1.CheckDefinitionResponse\x12e\n" +
+	"\x12CreateCatalogEntry\x12&.valetkey.v1.CreateCatalogEntryRequest\x1a'.valetkey.v1.CreateCatalogEntryResponse\x12e\n" +
+	"\x12UpdateCatalogEntry\x12&.valetkey.v1.UpdateCatalogEntryRequest\x1a'.valetkey.v1.UpdateCatalogEntryResponse\x12e\n" +
+	"\x12DeleteCatalogEntry\x12&.valetkey.v1.DeleteCatalogEntryRequest\x1a'.valetkey.v1.DeleteCatalogEntryResponseBW\n" +
 	"\x0fdev.valetkey.v1P\x01ZBgithub.com/valetkey/valetkey/clients/go/gen/valetkey/v1;valetkeyv1b\x06proto3"
 
 var (
@@ -1216,67 +1845,93 @@ func file_valetkey_v1_provider_service_proto_rawDescGZIP() []byte {
 	return file_valetkey_v1_provider_service_proto_rawDescData
 }
 
-var file_valetkey_v1_provider_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_valetkey_v1_provider_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_valetkey_v1_provider_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_valetkey_v1_provider_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_valetkey_v1_provider_service_proto_goTypes = []any{
 	(PkceMode)(0),                      // 0: valetkey.v1.PkceMode
 	(ProviderState)(0),                 // 1: valetkey.v1.ProviderState
-	(*Provider)(nil),                   // 2: valetkey.v1.Provider
-	(*CreateProviderRequest)(nil),      // 3: valetkey.v1.CreateProviderRequest
-	(*CreateProviderResponse)(nil),     // 4: valetkey.v1.CreateProviderResponse
-	(*GetProviderRequest)(nil),         // 5: valetkey.v1.GetProviderRequest
-	(*GetProviderResponse)(nil),        // 6: valetkey.v1.GetProviderResponse
-	(*ListProvidersRequest)(nil),       // 7: valetkey.v1.ListProvidersRequest
-	(*ListProvidersResponse)(nil),      // 8: valetkey.v1.ListProvidersResponse
-	(*UpdateProviderRequest)(nil),      // 9: valetkey.v1.UpdateProviderRequest
-	(*UpdateProviderResponse)(nil),     // 10: valetkey.v1.UpdateProviderResponse
-	(*DeleteProviderRequest)(nil),      // 11: valetkey.v1.DeleteProviderRequest
-	(*DeleteProviderResponse)(nil),     // 12: valetkey.v1.DeleteProviderResponse
-	(*ListCatalogEntriesRequest)(nil),  // 13: valetkey.v1.ListCatalogEntriesRequest
-	(*ListCatalogEntriesResponse)(nil), // 14: valetkey.v1.ListCatalogEntriesResponse
-	(*GetCatalogEntryRequest)(nil),     // 15: valetkey.v1.GetCatalogEntryRequest
-	(*GetCatalogEntryResponse)(nil),    // 16: valetkey.v1.GetCatalogEntryResponse
-	(*CatalogEntry)(nil),               // 17: valetkey.v1.CatalogEntry
-	nil,                                // 18: valetkey.v1.Provider.InputsEntry
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 20: google.protobuf.FieldMask
-	(*v1.ProviderDefinition)(nil),      // 21: valetkey.catalog.v1.ProviderDefinition
+	(CatalogSource)(0),                 // 2: valetkey.v1.CatalogSource
+	(*Provider)(nil),                   // 3: valetkey.v1.Provider
+	(*CreateProviderRequest)(nil),      // 4: valetkey.v1.CreateProviderRequest
+	(*CreateProviderResponse)(nil),     // 5: valetkey.v1.CreateProviderResponse
+	(*GetProviderRequest)(nil),         // 6: valetkey.v1.GetProviderRequest
+	(*GetProviderResponse)(nil),        // 7: valetkey.v1.GetProviderResponse
+	(*ListProvidersRequest)(nil),       // 8: valetkey.v1.ListProvidersRequest
+	(*ListProvidersResponse)(nil),      // 9: valetkey.v1.ListProvidersResponse
+	(*UpdateProviderRequest)(nil),      // 10: valetkey.v1.UpdateProviderRequest
+	(*UpdateProviderResponse)(nil),     // 11: valetkey.v1.UpdateProviderResponse
+	(*DeleteProviderRequest)(nil),      // 12: valetkey.v1.DeleteProviderRequest
+	(*DeleteProviderResponse)(nil),     // 13: valetkey.v1.DeleteProviderResponse
+	(*ListCatalogEntriesRequest)(nil),  // 14: valetkey.v1.ListCatalogEntriesRequest
+	(*ListCatalogEntriesResponse)(nil), // 15: valetkey.v1.ListCatalogEntriesResponse
+	(*GetCatalogEntryRequest)(nil),     // 16: valetkey.v1.GetCatalogEntryRequest
+	(*GetCatalogEntryResponse)(nil),    // 17: valetkey.v1.GetCatalogEntryResponse
+	(*CatalogEntry)(nil),               // 18: valetkey.v1.CatalogEntry
+	(*CheckDefinitionRequest)(nil),     // 19: valetkey.v1.CheckDefinitionRequest
+	(*CheckDefinitionResponse)(nil),    // 20: valetkey.v1.CheckDefinitionResponse
+	(*DefinitionFault)(nil),            // 21: valetkey.v1.DefinitionFault
+	(*CreateCatalogEntryRequest)(nil),  // 22: valetkey.v1.CreateCatalogEntryRequest
+	(*CreateCatalogEntryResponse)(nil), // 23: valetkey.v1.CreateCatalogEntryResponse
+	(*UpdateCatalogEntryRequest)(nil),  // 24: valetkey.v1.UpdateCatalogEntryRequest
+	(*UpdateCatalogEntryResponse)(nil), // 25: valetkey.v1.UpdateCatalogEntryResponse
+	(*DeleteCatalogEntryRequest)(nil),  // 26: valetkey.v1.DeleteCatalogEntryRequest
+	(*DeleteCatalogEntryResponse)(nil), // 27: valetkey.v1.DeleteCatalogEntryResponse
+	nil,                                // 28: valetkey.v1.Provider.InputsEntry
+	nil,                                // 29: valetkey.v1.CheckDefinitionRequest.InputsEntry
+	(*timestamppb.Timestamp)(nil),      // 30: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 31: google.protobuf.FieldMask
+	(*v1.ProviderDefinition)(nil),      // 32: valetkey.catalog.v1.ProviderDefinition
 }
 var file_valetkey_v1_provider_service_proto_depIdxs = []int32{
 	0,  // 0: valetkey.v1.Provider.pkce:type_name -> valetkey.v1.PkceMode
-	18, // 1: valetkey.v1.Provider.inputs:type_name -> valetkey.v1.Provider.InputsEntry
+	28, // 1: valetkey.v1.Provider.inputs:type_name -> valetkey.v1.Provider.InputsEntry
 	1,  // 2: valetkey.v1.Provider.state:type_name -> valetkey.v1.ProviderState
-	19, // 3: valetkey.v1.Provider.create_time:type_name -> google.protobuf.Timestamp
-	19, // 4: valetkey.v1.Provider.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 5: valetkey.v1.CreateProviderRequest.provider:type_name -> valetkey.v1.Provider
-	2,  // 6: valetkey.v1.CreateProviderResponse.provider:type_name -> valetkey.v1.Provider
-	2,  // 7: valetkey.v1.GetProviderResponse.provider:type_name -> valetkey.v1.Provider
-	2,  // 8: valetkey.v1.ListProvidersResponse.providers:type_name -> valetkey.v1.Provider
-	2,  // 9: valetkey.v1.UpdateProviderRequest.provider:type_name -> valetkey.v1.Provider
-	20, // 10: valetkey.v1.UpdateProviderRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 11: valetkey.v1.UpdateProviderResponse.provider:type_name -> valetkey.v1.Provider
-	17, // 12: valetkey.v1.ListCatalogEntriesResponse.entries:type_name -> valetkey.v1.CatalogEntry
-	17, // 13: valetkey.v1.GetCatalogEntryResponse.entry:type_name -> valetkey.v1.CatalogEntry
-	21, // 14: valetkey.v1.CatalogEntry.definition:type_name -> valetkey.catalog.v1.ProviderDefinition
-	3,  // 15: valetkey.v1.ProviderService.CreateProvider:input_type -> valetkey.v1.CreateProviderRequest
-	5,  // 16: valetkey.v1.ProviderService.GetProvider:input_type -> valetkey.v1.GetProviderRequest
-	7,  // 17: valetkey.v1.ProviderService.ListProviders:input_type -> valetkey.v1.ListProvidersRequest
-	9,  // 18: valetkey.v1.ProviderService.UpdateProvider:input_type -> valetkey.v1.UpdateProviderRequest
-	11, // 19: valetkey.v1.ProviderService.DeleteProvider:input_type -> valetkey.v1.DeleteProviderRequest
-	13, // 20: valetkey.v1.ProviderService.ListCatalogEntries:input_type -> valetkey.v1.ListCatalogEntriesRequest
-	15, // 21: valetkey.v1.ProviderService.GetCatalogEntry:input_type -> valetkey.v1.GetCatalogEntryRequest
-	4,  // 22: valetkey.v1.ProviderService.CreateProvider:output_type -> valetkey.v1.CreateProviderResponse
-	6,  // 23: valetkey.v1.ProviderService.GetProvider:output_type -> valetkey.v1.GetProviderResponse
-	8,  // 24: valetkey.v1.ProviderService.ListProviders:output_type -> valetkey.v1.ListProvidersResponse
-	10, // 25: valetkey.v1.ProviderService.UpdateProvider:output_type -> valetkey.v1.UpdateProviderResponse
-	12, // 26: valetkey.v1.ProviderService.DeleteProvider:output_type -> valetkey.v1.DeleteProviderResponse
-	14, // 27: valetkey.v1.ProviderService.ListCatalogEntries:output_type -> valetkey.v1.ListCatalogEntriesResponse
-	16, // 28: valetkey.v1.ProviderService.GetCatalogEntry:output_type -> valetkey.v1.GetCatalogEntryResponse
-	22, // [22:29] is the sub-list for method output_type
-	15, // [15:22] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	30, // 3: valetkey.v1.Provider.create_time:type_name -> google.protobuf.Timestamp
+	30, // 4: valetkey.v1.Provider.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 5: valetkey.v1.CreateProviderRequest.provider:type_name -> valetkey.v1.Provider
+	3,  // 6: valetkey.v1.CreateProviderResponse.provider:type_name -> valetkey.v1.Provider
+	3,  // 7: valetkey.v1.GetProviderResponse.provider:type_name -> valetkey.v1.Provider
+	3,  // 8: valetkey.v1.ListProvidersResponse.providers:type_name -> valetkey.v1.Provider
+	3,  // 9: valetkey.v1.UpdateProviderRequest.provider:type_name -> valetkey.v1.Provider
+	31, // 10: valetkey.v1.UpdateProviderRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 11: valetkey.v1.UpdateProviderResponse.provider:type_name -> valetkey.v1.Provider
+	18, // 12: valetkey.v1.ListCatalogEntriesResponse.entries:type_name -> valetkey.v1.CatalogEntry
+	18, // 13: valetkey.v1.GetCatalogEntryResponse.entry:type_name -> valetkey.v1.CatalogEntry
+	32, // 14: valetkey.v1.CatalogEntry.definition:type_name -> valetkey.catalog.v1.ProviderDefinition
+	2,  // 15: valetkey.v1.CatalogEntry.source:type_name -> valetkey.v1.CatalogSource
+	29, // 16: valetkey.v1.CheckDefinitionRequest.inputs:type_name -> valetkey.v1.CheckDefinitionRequest.InputsEntry
+	21, // 17: valetkey.v1.CheckDefinitionResponse.faults:type_name -> valetkey.v1.DefinitionFault
+	21, // 18: valetkey.v1.CheckDefinitionResponse.warnings:type_name -> valetkey.v1.DefinitionFault
+	32, // 19: valetkey.v1.CheckDefinitionResponse.definition:type_name -> valetkey.catalog.v1.ProviderDefinition
+	18, // 20: valetkey.v1.CreateCatalogEntryResponse.entry:type_name -> valetkey.v1.CatalogEntry
+	18, // 21: valetkey.v1.UpdateCatalogEntryResponse.entry:type_name -> valetkey.v1.CatalogEntry
+	4,  // 22: valetkey.v1.ProviderService.CreateProvider:input_type -> valetkey.v1.CreateProviderRequest
+	6,  // 23: valetkey.v1.ProviderService.GetProvider:input_type -> valetkey.v1.GetProviderRequest
+	8,  // 24: valetkey.v1.ProviderService.ListProviders:input_type -> valetkey.v1.ListProvidersRequest
+	10, // 25: valetkey.v1.ProviderService.UpdateProvider:input_type -> valetkey.v1.UpdateProviderRequest
+	12, // 26: valetkey.v1.ProviderService.DeleteProvider:input_type -> valetkey.v1.DeleteProviderRequest
+	14, // 27: valetkey.v1.ProviderService.ListCatalogEntries:input_type -> valetkey.v1.ListCatalogEntriesRequest
+	16, // 28: valetkey.v1.ProviderService.GetCatalogEntry:input_type -> valetkey.v1.GetCatalogEntryRequest
+	19, // 29: valetkey.v1.ProviderService.CheckDefinition:input_type -> valetkey.v1.CheckDefinitionRequest
+	22, // 30: valetkey.v1.ProviderService.CreateCatalogEntry:input_type -> valetkey.v1.CreateCatalogEntryRequest
+	24, // 31: valetkey.v1.ProviderService.UpdateCatalogEntry:input_type -> valetkey.v1.UpdateCatalogEntryRequest
+	26, // 32: valetkey.v1.ProviderService.DeleteCatalogEntry:input_type -> valetkey.v1.DeleteCatalogEntryRequest
+	5,  // 33: valetkey.v1.ProviderService.CreateProvider:output_type -> valetkey.v1.CreateProviderResponse
+	7,  // 34: valetkey.v1.ProviderService.GetProvider:output_type -> valetkey.v1.GetProviderResponse
+	9,  // 35: valetkey.v1.ProviderService.ListProviders:output_type -> valetkey.v1.ListProvidersResponse
+	11, // 36: valetkey.v1.ProviderService.UpdateProvider:output_type -> valetkey.v1.UpdateProviderResponse
+	13, // 37: valetkey.v1.ProviderService.DeleteProvider:output_type -> valetkey.v1.DeleteProviderResponse
+	15, // 38: valetkey.v1.ProviderService.ListCatalogEntries:output_type -> valetkey.v1.ListCatalogEntriesResponse
+	17, // 39: valetkey.v1.ProviderService.GetCatalogEntry:output_type -> valetkey.v1.GetCatalogEntryResponse
+	20, // 40: valetkey.v1.ProviderService.CheckDefinition:output_type -> valetkey.v1.CheckDefinitionResponse
+	23, // 41: valetkey.v1.ProviderService.CreateCatalogEntry:output_type -> valetkey.v1.CreateCatalogEntryResponse
+	25, // 42: valetkey.v1.ProviderService.UpdateCatalogEntry:output_type -> valetkey.v1.UpdateCatalogEntryResponse
+	27, // 43: valetkey.v1.ProviderService.DeleteCatalogEntry:output_type -> valetkey.v1.DeleteCatalogEntryResponse
+	33, // [33:44] is the sub-list for method output_type
+	22, // [22:33] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_valetkey_v1_provider_service_proto_init() }
@@ -1289,8 +1944,8 @@ func file_valetkey_v1_provider_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valetkey_v1_provider_service_proto_rawDesc), len(file_valetkey_v1_provider_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   17,
+			NumEnums:      3,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

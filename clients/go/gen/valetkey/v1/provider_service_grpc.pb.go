@@ -25,6 +25,10 @@ const (
 	ProviderService_DeleteProvider_FullMethodName     = "/valetkey.v1.ProviderService/DeleteProvider"
 	ProviderService_ListCatalogEntries_FullMethodName = "/valetkey.v1.ProviderService/ListCatalogEntries"
 	ProviderService_GetCatalogEntry_FullMethodName    = "/valetkey.v1.ProviderService/GetCatalogEntry"
+	ProviderService_CheckDefinition_FullMethodName    = "/valetkey.v1.ProviderService/CheckDefinition"
+	ProviderService_CreateCatalogEntry_FullMethodName = "/valetkey.v1.ProviderService/CreateCatalogEntry"
+	ProviderService_UpdateCatalogEntry_FullMethodName = "/valetkey.v1.ProviderService/UpdateCatalogEntry"
+	ProviderService_DeleteCatalogEntry_FullMethodName = "/valetkey.v1.ProviderService/DeleteCatalogEntry"
 )
 
 // ProviderServiceClient is the client API for ProviderService service.
@@ -58,6 +62,32 @@ type ProviderServiceClient interface {
 	ListCatalogEntries(ctx context.Context, in *ListCatalogEntriesRequest, opts ...grpc.CallOption) (*ListCatalogEntriesResponse, error)
 	// Right: any key. Errors: CATALOG_ENTRY_NOT_FOUND.
 	GetCatalogEntry(ctx context.Context, in *GetCatalogEntryRequest, opts ...grpc.CallOption) (*GetCatalogEntryResponse, error)
+	// Checks the text of a definition and tells what it would send, without
+	// keeping or sending anything.
+	//
+	// Right: ADMINISTER. Errors: FIELD_INVALID (no text, or too long a one; what
+	// is wrong within it is in the answer).
+	CheckDefinition(ctx context.Context, in *CheckDefinitionRequest, opts ...grpc.CallOption) (*CheckDefinitionResponse, error)
+	// Adds a definition of your own to the catalog of all servers that share the
+	// store, within seconds.
+	//
+	// Right: ADMINISTER, of `applications/system`. Errors: FIELD_INVALID (with
+	// the line and field that is wrong), RESOURCE_EXISTS (the catalog has that
+	// id: update it, or take another).
+	CreateCatalogEntry(ctx context.Context, in *CreateCatalogEntryRequest, opts ...grpc.CallOption) (*CreateCatalogEntryResponse, error)
+	// Changes a definition that was added. Connections of it go on with the new
+	// one.
+	//
+	// Right: ADMINISTER, of `applications/system`. Errors:
+	// CATALOG_ENTRY_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID (also if it is
+	// built in or comes from a file).
+	UpdateCatalogEntry(ctx context.Context, in *UpdateCatalogEntryRequest, opts ...grpc.CallOption) (*UpdateCatalogEntryResponse, error)
+	// Takes away a definition that was added.
+	//
+	// Right: ADMINISTER, of `applications/system`. Errors:
+	// CATALOG_ENTRY_NOT_FOUND, ETAG_MISMATCH, RESOURCE_IN_USE (a provider uses
+	// it), FIELD_INVALID.
+	DeleteCatalogEntry(ctx context.Context, in *DeleteCatalogEntryRequest, opts ...grpc.CallOption) (*DeleteCatalogEntryResponse, error)
 }
 
 type providerServiceClient struct {
@@ -138,6 +168,46 @@ func (c *providerServiceClient) GetCatalogEntry(ctx context.Context, in *GetCata
 	return out, nil
 }
 
+func (c *providerServiceClient) CheckDefinition(ctx context.Context, in *CheckDefinitionRequest, opts ...grpc.CallOption) (*CheckDefinitionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckDefinitionResponse)
+	err := c.cc.Invoke(ctx, ProviderService_CheckDefinition_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *providerServiceClient) CreateCatalogEntry(ctx context.Context, in *CreateCatalogEntryRequest, opts ...grpc.CallOption) (*CreateCatalogEntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateCatalogEntryResponse)
+	err := c.cc.Invoke(ctx, ProviderService_CreateCatalogEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *providerServiceClient) UpdateCatalogEntry(ctx context.Context, in *UpdateCatalogEntryRequest, opts ...grpc.CallOption) (*UpdateCatalogEntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateCatalogEntryResponse)
+	err := c.cc.Invoke(ctx, ProviderService_UpdateCatalogEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *providerServiceClient) DeleteCatalogEntry(ctx context.Context, in *DeleteCatalogEntryRequest, opts ...grpc.CallOption) (*DeleteCatalogEntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteCatalogEntryResponse)
+	err := c.cc.Invoke(ctx, ProviderService_DeleteCatalogEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProviderServiceServer is the server API for ProviderService service.
 // All implementations must embed UnimplementedProviderServiceServer
 // for forward compatibility.
@@ -169,6 +239,32 @@ type ProviderServiceServer interface {
 	ListCatalogEntries(context.Context, *ListCatalogEntriesRequest) (*ListCatalogEntriesResponse, error)
 	// Right: any key. Errors: CATALOG_ENTRY_NOT_FOUND.
 	GetCatalogEntry(context.Context, *GetCatalogEntryRequest) (*GetCatalogEntryResponse, error)
+	// Checks the text of a definition and tells what it would send, without
+	// keeping or sending anything.
+	//
+	// Right: ADMINISTER. Errors: FIELD_INVALID (no text, or too long a one; what
+	// is wrong within it is in the answer).
+	CheckDefinition(context.Context, *CheckDefinitionRequest) (*CheckDefinitionResponse, error)
+	// Adds a definition of your own to the catalog of all servers that share the
+	// store, within seconds.
+	//
+	// Right: ADMINISTER, of `applications/system`. Errors: FIELD_INVALID (with
+	// the line and field that is wrong), RESOURCE_EXISTS (the catalog has that
+	// id: update it, or take another).
+	CreateCatalogEntry(context.Context, *CreateCatalogEntryRequest) (*CreateCatalogEntryResponse, error)
+	// Changes a definition that was added. Connections of it go on with the new
+	// one.
+	//
+	// Right: ADMINISTER, of `applications/system`. Errors:
+	// CATALOG_ENTRY_NOT_FOUND, ETAG_MISMATCH, FIELD_INVALID (also if it is
+	// built in or comes from a file).
+	UpdateCatalogEntry(context.Context, *UpdateCatalogEntryRequest) (*UpdateCatalogEntryResponse, error)
+	// Takes away a definition that was added.
+	//
+	// Right: ADMINISTER, of `applications/system`. Errors:
+	// CATALOG_ENTRY_NOT_FOUND, ETAG_MISMATCH, RESOURCE_IN_USE (a provider uses
+	// it), FIELD_INVALID.
+	DeleteCatalogEntry(context.Context, *DeleteCatalogEntryRequest) (*DeleteCatalogEntryResponse, error)
 	mustEmbedUnimplementedProviderServiceServer()
 }
 
@@ -199,6 +295,18 @@ func (UnimplementedProviderServiceServer) ListCatalogEntries(context.Context, *L
 }
 func (UnimplementedProviderServiceServer) GetCatalogEntry(context.Context, *GetCatalogEntryRequest) (*GetCatalogEntryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCatalogEntry not implemented")
+}
+func (UnimplementedProviderServiceServer) CheckDefinition(context.Context, *CheckDefinitionRequest) (*CheckDefinitionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckDefinition not implemented")
+}
+func (UnimplementedProviderServiceServer) CreateCatalogEntry(context.Context, *CreateCatalogEntryRequest) (*CreateCatalogEntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateCatalogEntry not implemented")
+}
+func (UnimplementedProviderServiceServer) UpdateCatalogEntry(context.Context, *UpdateCatalogEntryRequest) (*UpdateCatalogEntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateCatalogEntry not implemented")
+}
+func (UnimplementedProviderServiceServer) DeleteCatalogEntry(context.Context, *DeleteCatalogEntryRequest) (*DeleteCatalogEntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCatalogEntry not implemented")
 }
 func (UnimplementedProviderServiceServer) mustEmbedUnimplementedProviderServiceServer() {}
 func (UnimplementedProviderServiceServer) testEmbeddedByValue()                         {}
@@ -347,6 +455,78 @@ func _ProviderService_GetCatalogEntry_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProviderService_CheckDefinition_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckDefinitionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProviderServiceServer).CheckDefinition(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProviderService_CheckDefinition_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProviderServiceServer).CheckDefinition(ctx, req.(*CheckDefinitionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProviderService_CreateCatalogEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateCatalogEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProviderServiceServer).CreateCatalogEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProviderService_CreateCatalogEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProviderServiceServer).CreateCatalogEntry(ctx, req.(*CreateCatalogEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProviderService_UpdateCatalogEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateCatalogEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProviderServiceServer).UpdateCatalogEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProviderService_UpdateCatalogEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProviderServiceServer).UpdateCatalogEntry(ctx, req.(*UpdateCatalogEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProviderService_DeleteCatalogEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteCatalogEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProviderServiceServer).DeleteCatalogEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProviderService_DeleteCatalogEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProviderServiceServer).DeleteCatalogEntry(ctx, req.(*DeleteCatalogEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProviderService_ServiceDesc is the grpc.ServiceDesc for ProviderService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -381,6 +561,22 @@ var ProviderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCatalogEntry",
 			Handler:    _ProviderService_GetCatalogEntry_Handler,
+		},
+		{
+			MethodName: "CheckDefinition",
+			Handler:    _ProviderService_CheckDefinition_Handler,
+		},
+		{
+			MethodName: "CreateCatalogEntry",
+			Handler:    _ProviderService_CreateCatalogEntry_Handler,
+		},
+		{
+			MethodName: "UpdateCatalogEntry",
+			Handler:    _ProviderService_UpdateCatalogEntry_Handler,
+		},
+		{
+			MethodName: "DeleteCatalogEntry",
+			Handler:    _ProviderService_DeleteCatalogEntry_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
