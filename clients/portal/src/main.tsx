@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { isPassing } from "./api/errors";
 import { App } from "./app/App";
+import { keepDepth } from "./lib/place";
 
 const theme = createTheme({
   primaryColor: "indigo",
@@ -19,6 +20,8 @@ const queries = new QueryClient({
     },
   },
 });
+
+keepDepth();
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no place for the portal");

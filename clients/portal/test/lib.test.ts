@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import {
+  ConnectionCountSchema,
   ConnectionSchema,
   ConnectionState,
 } from "../src/gen/valetkey/v1/connection_service_pb";
@@ -9,7 +10,14 @@ import {
   EventSchema,
   EventType,
 } from "../src/gen/valetkey/v1/event_service_pb";
-import { filterEvents } from "../src/lib/events";
+import { ailingOf, countOf } from "../src/lib/attention";
+import { EventLog, keptEvents } from "../src/lib/event-log";
+import {
+  filterEvents,
+  joinEvents,
+  readEventFilter,
+  writeEventFilter,
+} from "../src/lib/events";
 import { healthOf } from "../src/lib/health";
 import { parseInline } from "../src/lib/inline";
 import {
@@ -21,9 +29,14 @@ import {
   suggestId,
 } from "../src/lib/names";
 import { walk } from "../src/lib/pages";
-import { ailingOf, failuresOf, minutesOf, readCounter } from "../src/lib/rates";
-import { parseLabels, readSearch, writeSearch } from "../src/lib/search";
-import { describeTime } from "../src/lib/time";
+import { failuresOf, minutesSince, readCounter, Tally } from "../src/lib/rates";
+import {
+  parseLabels,
+  problemOfQuery,
+  readSearch,
+  writeSearch,
+} from "../src/lib/search";
+import { describeTime, formatSince } from "../src/lib/time";
 
 const now = Date.UTC(2026, 0, 2, 3, 4, 5);
 const day = 86_400_000;
@@ -104,7 +117,7 @@ describe("health", () => {
     ["No valid token", "bad", { ...failed, expireTime: inDays(-1) }],
     ["Ends soon", "attention", { ...active, refreshExpireTime: inDays(6) }],
     ["Healthy", "good", { ...active, refreshExpireTime: inDays(8) }],
-    ["Scopes missing", "attention", { ...active, missingScopes: ["a"] }],
+    ["Scopes missing", "note", { ...active, missingScopes: ["a"] }],
     [
       "Consent needed",
       "bad",
@@ -118,14 +131,16 @@ describe("health", () => {
     expect(healthOf(connection, now)).toMatchObject({ title, level });
   });
 
-  test("the worst come first", () => {
+  test("the most urgent come first, and none is called healthy", () => {
     const of = (name: string, fields: object) =>
       create(ConnectionSchema, { name, ...fields });
     const ailing = ailingOf(
       [
-        of("well", active),
-        of("revoked", { state: ConnectionState.REVOKED }),
-        of("missing", { ...active, missingScopes: ["a"] }),
+        of("unnamed", active),
+        of("revoking", { state: ConnectionState.REVOKING }),
+        of("failing", { ...failed, expireTime: inDays(1) }),
+        of("ends later", { ...active, refreshExpireTime: inDays(3) }),
+        of("ends", { ...active, refreshExpireTime: inDays(2) }),
         of("consent", { state: ConnectionState.REAUTHORIZATION_REQUIRED }),
         of("tokenless", { ...failed, expireTime: inDays(-1) }),
       ],
@@ -134,14 +149,42 @@ describe("health", () => {
     expect(ailing.map(({ connection }) => connection.name)).toEqual([
       "tokenless",
       "consent",
-      "missing",
+      "ends",
+      "ends later",
+      "unnamed",
+      "failing",
+      "revoking",
     ]);
+    expect(ailing[4]?.health).toMatchObject({ title: "Needs care" });
+  });
+
+  test("counts are summed over what a filter leaves", () => {
+    const group = (
+      provider: string,
+      state: ConnectionState,
+      needsAttention: boolean,
+      count: bigint,
+    ) =>
+      create(ConnectionCountSchema, { provider, state, needsAttention, count });
+    const counts = [
+      group("p", ConnectionState.ACTIVE, false, 99_000n),
+      group("p", ConnectionState.ACTIVE, true, 30n),
+      group("q", ConnectionState.ACTIVE, false, 900n),
+      group("q", ConnectionState.REAUTHORIZATION_REQUIRED, true, 70n),
+    ];
+    expect(countOf(counts)).toBe(100_000);
+    expect(countOf(counts, { state: ConnectionState.ACTIVE })).toBe(99_930);
+    expect(countOf(counts, { needsAttention: true })).toBe(100);
+    expect(countOf(counts, { provider: "q", needsAttention: true })).toBe(70);
+    expect(countOf([])).toBe(0);
   });
 });
 
 describe("events", () => {
+  let sequence = 0n;
   const at = (minutes: number, type: EventType, reason = "") =>
     create(EventSchema, {
+      sequence: (sequence += 1n),
       time: timestampFromMs(now - minutes * 60_000),
       type,
       reason,
@@ -151,23 +194,84 @@ describe("events", () => {
     });
 
   test("are counted by the minute; older ones not at all", () => {
-    const minutes = minutesOf(
-      [
-        at(0, EventType.REFRESHED),
-        at(1, EventType.REFRESHED),
-        at(1, EventType.REFRESH_FAILED, "PROVIDER_THROTTLED"),
-        at(2, EventType.REAUTHORIZATION_REQUIRED),
-        at(1, EventType.UPDATED),
-        at(3, EventType.REFRESHED),
-      ],
-      now,
-      3,
-    );
+    const tally = new Tally();
+    tally.add([
+      at(0, EventType.REFRESHED),
+      at(1, EventType.REFRESHED),
+      at(1, EventType.REFRESH_FAILED, "PROVIDER_THROTTLED"),
+      at(2, EventType.REAUTHORIZATION_REQUIRED),
+      at(1, EventType.UPDATED),
+      at(3, EventType.REFRESHED),
+    ]);
+    const minutes = tally.minutes(now, 3);
     expect(minutes.map(({ succeeded }) => succeeded)).toEqual([0, 1, 1]);
     expect(failuresOf(minutes)).toEqual([
       ["REAUTHORIZATION_REQUIRED", 1],
       ["PROVIDER_THROTTLED", 1],
     ]);
+  });
+
+  test("told twice are counted once", () => {
+    const tally = new Tally();
+    const event = at(0, EventType.REFRESHED);
+    const failure = at(0, EventType.REFRESH_FAILED, "X");
+    tally.add([event, failure]);
+    tally.add([failure, event]);
+    const [minute] = tally.minutes(now, 1);
+    expect(minute?.succeeded).toBe(1);
+    expect(minute?.failed.get("X")).toBe(1);
+  });
+
+  test("of a server whose clock is ahead are shown", () => {
+    const tally = new Tally();
+    tally.add([at(-5, EventType.REFRESHED)]);
+    expect(tally.minutes(now, 3).at(-1)?.succeeded).toBe(1);
+  });
+
+  test("of long ago are forgotten", () => {
+    const tally = new Tally(10);
+    tally.add([at(30, EventType.REFRESHED), at(0, EventType.REFRESHED)]);
+    const sum = tally
+      .minutes(now, 60)
+      .reduce((total, { succeeded }) => total + succeeded, 0);
+    expect(sum).toBe(1);
+  });
+
+  test("whole minutes only are shown of what is known in part", () => {
+    const minute = 60_000;
+    const start = Math.floor(now / minute) * minute;
+    expect(minutesSince(start - 3 * minute, now, 30)).toBe(4);
+    expect(minutesSince(start - 3 * minute + 1, now, 30)).toBe(3);
+    expect(minutesSince(start + 1, now, 30)).toBe(1);
+    expect(minutesSince(0, now, 30)).toBe(30);
+  });
+
+  test("are kept, the newest first, and no more than can be read", () => {
+    const log = new EventLog(now);
+    let told = 0;
+    const stop = log.subscribe(() => (told += 1));
+    const first = at(1, EventType.REFRESHED);
+    const second = at(0, EventType.REFRESHED);
+    log.add([first, second]);
+    expect(log.snapshot().events).toEqual([second, first]);
+    log.add(Array.from({ length: keptEvents }, () => at(0, EventType.UPDATED)));
+    expect(log.snapshot().events).toHaveLength(keptEvents);
+    expect(log.snapshot().events).not.toContain(second);
+    expect(log.snapshot().seen).toBe(keptEvents + 2);
+    // The tally has what the list has lost.
+    expect(log.tally.minutes(now, 2).map((m) => m.succeeded)).toEqual([1, 1]);
+    stop();
+    log.missed();
+    expect(told).toBe(2);
+    expect(log.snapshot().gaps).toBe(1);
+  });
+
+  test("live and listed ones are joined without doubles", () => {
+    const [a, b, c, d] = [1, 2, 3, 4].map(() => at(0, EventType.REFRESHED));
+    if (!a || !b || !c || !d) throw new Error("there are four");
+    expect(joinEvents([d, c], [c, b, a])).toEqual([d, c, b, a]);
+    // What was committed late comes late, and stands where it belongs.
+    expect(joinEvents([b, d], [c, a])).toEqual([d, c, b, a]);
   });
 
   test("are found by type, provider and text", () => {
@@ -180,8 +284,21 @@ describe("events", () => {
     expect(filterEvents(events, { ...all, text: "ann" })).toHaveLength(2);
     expect(filterEvents(events, { ...all, text: "x_y" })).toHaveLength(1);
     expect(filterEvents(events, { ...all, type: "3" })).toHaveLength(1);
+    expect(filterEvents(events, { ...all, provider: "p" })).toHaveLength(2);
     expect(filterEvents(events, { ...all, provider: "other" })).toEqual([]);
   });
+
+  test("a filter survives the address; an unknown type is none", () => {
+    const filter = { type: "4", provider: "p", text: "a b" };
+    const address = writeEventFilter(filter).toString();
+    expect(readEventFilter(new URLSearchParams(address))).toEqual(filter);
+    expect(readEventFilter(new URLSearchParams("type=99")).type).toBe("");
+  });
+});
+
+test("a date is told where it is not today's", () => {
+  expect(formatSince(now - 1000, now)).not.toContain("2026");
+  expect(formatSince(now - 2 * day, now)).toContain("31 Dec 2025");
 });
 
 test("a counter is summed over the other labels, and is none if absent", () => {
@@ -204,11 +321,17 @@ test("a search survives the address", () => {
     provider: "p",
     state: "2",
     labels: "team=red, x=",
+    attention: true,
     page: "token==",
   };
   const address = writeSearch(search).toString();
   expect(readSearch(new URLSearchParams(address))).toEqual(search);
   expect(writeSearch(readSearch(new URLSearchParams())).size).toBe(0);
+});
+
+test("words to search for are at most as long as the contract allows", () => {
+  expect(problemOfQuery("a".repeat(128))).toBe("");
+  expect(problemOfQuery("ä".repeat(65))).toContain("130");
 });
 
 test("labels", () => {

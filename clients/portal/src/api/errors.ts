@@ -138,6 +138,11 @@ const unknown: Words = {
   advice: "Try again; if it stays so, the server’s log tells more.",
 };
 
+/** What an `ErrorReason` means, in a few words. */
+export function reasonWords(reason: string): string {
+  return words[reason]?.title ?? "";
+}
+
 /** What a thrown value says. */
 export function problemOf(thrown: unknown): Problem {
   const error = ConnectError.from(thrown);

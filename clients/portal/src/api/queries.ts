@@ -8,9 +8,9 @@ import { parseLabels } from "../lib/search";
 import { applicationOf } from "../lib/names";
 import { walk } from "../lib/pages";
 import { useSigned } from "./context";
-import { problemOf } from "./errors";
 
 const largestPage = 1000;
+const catalogStaleTime = 60_000;
 
 export function useApplications() {
   const { clients } = useSigned();
@@ -88,12 +88,12 @@ export function useProvider(name: string) {
   });
 }
 
-/** The whole catalog; it changes only with the server. */
+/** The whole catalog; it changes with the server, and seldom in between. */
 export function useCatalog() {
   const { clients } = useSigned();
   return useQuery({
     queryKey: ["catalog"],
-    staleTime: Infinity,
+    staleTime: catalogStaleTime,
     queryFn: ({ signal }) =>
       walk(async (pageToken) => {
         const { entries: items, nextPageToken } =
@@ -112,7 +112,7 @@ export function useCatalogEntry(name: string | undefined) {
   return useQuery({
     queryKey: ["catalog-entry", name],
     enabled: name !== undefined,
-    staleTime: Infinity,
+    staleTime: catalogStaleTime,
     queryFn: async ({ signal }) => {
       const { entry } = await clients.providers.getCatalogEntry(
         { name: name ?? "" },
@@ -124,6 +124,9 @@ export function useCatalogEntry(name: string | undefined) {
         name: entry.name,
         definition: entry.definition,
         redirectUri: entry.redirectUri,
+        source: entry.source,
+        text: entry.text,
+        etag: entry.etag,
       };
     },
   });
@@ -150,70 +153,87 @@ export function useConnections(parent: string, search: ConnectionSearch) {
     queryKey: ["connections", parent, search],
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
-      const page = await clients.connections.listConnections(
-        {
-          parent,
-          pageSize: 50,
-          pageToken: search.page,
-          provider:
-            search.provider === ""
-              ? ""
-              : `${parent}/providers/${search.provider}`,
-          subject: search.text,
-          state:
-            chosenOf(connectionStates, search.state) ??
-            ConnectionState.UNSPECIFIED,
-          labels: parseLabels(search.labels) ?? {},
-        },
-        { signal },
-      );
-      const { connections: found, nextPageToken } = page;
-      const named = await byName(search, signal);
-      const items = found.filter(({ name }) => name !== named?.name);
-      return { items: named ? [named, ...items] : items, nextPageToken };
+      const { connections: items, nextPageToken } =
+        await clients.connections.listConnections(
+          {
+            parent,
+            pageSize: 50,
+            pageToken: search.page,
+            provider: providerIn(parent, search) ?? "",
+            query: search.text,
+            state: stateIn(search) ?? ConnectionState.UNSPECIFIED,
+            labels: parseLabels(search.labels) ?? {},
+            needsAttention: search.attention,
+          },
+          { signal },
+        );
+      return { items, nextPageToken };
     },
   });
-
-  /** What is looked for may be a connection's own id or name. */
-  async function byName({ text, page }: ConnectionSearch, signal: AbortSignal) {
-    const id = text.startsWith(`${parent}/connections/`)
-      ? text.slice(parent.length + "/connections/".length)
-      : text;
-    if (page !== "" || !/^[a-z0-9-]{1,64}$/.test(id)) return undefined;
-    try {
-      const name = `${parent}/connections/${id}`;
-      const answer = await clients.connections.getConnection(
-        { name },
-        { signal },
-      );
-      return answer.connection;
-    } catch (error) {
-      const { reason } = problemOf(error);
-      if (reason === "CONNECTION_NOT_FOUND" || reason === "FIELD_INVALID") {
-        return undefined;
-      }
-      throw error;
-    }
-  }
 }
 
-/** So many connections, by name, are looked at for the Overview. */
-export const surveyed = 10 * largestPage;
+/** `applications/{a}/providers/{p}` that a search is for. */
+export function providerIn(
+  parent: string,
+  { provider }: ConnectionSearch,
+): string | undefined {
+  return provider === "" ? undefined : `${parent}/providers/${provider}`;
+}
 
-/** The first connections of an application, all of them if they are fewer. */
-export function useSurvey(parent: string) {
+/** The state that a search is for. */
+export function stateIn({
+  state,
+}: ConnectionSearch): ConnectionState | undefined {
+  return chosenOf(connectionStates, state);
+}
+
+/** How many connections there are of each kind. */
+export function useCounts(parent: string) {
   const { clients } = useSigned();
   return useQuery({
-    queryKey: ["survey", parent],
-    queryFn: ({ signal }) =>
-      walk(async (pageToken) => {
-        const { connections: items, nextPageToken } =
-          await clients.connections.listConnections(
-            { parent, pageSize: largestPage, pageToken },
+    queryKey: ["counts", parent],
+    queryFn: async ({ signal }) => {
+      const { counts } = await clients.connections.countConnections(
+        { parent },
+        { signal },
+      );
+      return counts;
+    },
+  });
+}
+
+/** The states in which a connection can need care. */
+const ailingStates = [
+  ConnectionState.ACTIVE,
+  ConnectionState.REAUTHORIZATION_REQUIRED,
+  ConnectionState.REVOKING,
+];
+
+/** Of those that need care, so many of each state are looked at. */
+export const lookedAt = 200;
+
+/**
+ * Connections that need care. The server lists them by name: so that the most
+ * urgent can be told, some of each state are asked for.
+ */
+export function useAttention(parent: string) {
+  const { clients } = useSigned();
+  return useQuery({
+    queryKey: ["attention", parent],
+    queryFn: async ({ signal }) => {
+      const pages = await Promise.all(
+        ailingStates.map((state) =>
+          clients.connections.listConnections(
+            { parent, state, needsAttention: true, pageSize: lookedAt },
             { signal },
-          );
-        return { items, nextPageToken };
-      }, surveyed / largestPage),
+          ),
+        ),
+      );
+      return {
+        items: pages.flatMap(({ connections }) => connections),
+        complete: pages.every(({ nextPageToken }) => nextPageToken === ""),
+      };
+    },
   });
 }
 
@@ -234,12 +254,19 @@ export function present<T>(value: T | undefined): T {
   return value;
 }
 
+/** The queries of an application's lists and counts of connections. */
+export function listQueries(parent: string): string[][] {
+  return [
+    ["connections", parent],
+    ["counts", parent],
+    ["attention", parent],
+  ];
+}
+
 /** The queries that an event about a connection makes old. */
 export function queriesOf(connection: string): string[][] {
-  const parent = applicationOf(connection);
   return [
     ["connection", connection],
-    ["connections", parent],
-    ["survey", parent],
+    ...listQueries(applicationOf(connection)),
   ];
 }

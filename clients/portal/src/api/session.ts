@@ -1,6 +1,7 @@
 // Signing in and out: the server keeps the key within a cookie that scripts
 // cannot read.
 import type { QueryClient } from "@tanstack/react-query";
+import { forgetPlaces } from "../lib/place";
 
 /** Who is signed in. */
 export interface Session {
@@ -64,6 +65,7 @@ export const sessionKey = ["session"];
 
 /** Forgets what one person saw before it could be shown to another. */
 export function changeSession(queries: QueryClient, session: Session | null) {
+  forgetPlaces();
   queries.removeQueries({
     predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0],
   });

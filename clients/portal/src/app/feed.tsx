@@ -1,31 +1,24 @@
 // The events of the application that is looked at: one stream for all pages,
 // for a browser opens few connections to an origin. It goes on from page to
 // page, and ends when another application is chosen.
+import type { QueryClient } from "@tanstack/react-query";
 import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { createContext, useContext, useEffect, useState } from "react";
+import {
+  createContext,
+  useContext,
+  useEffect,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { useSigned } from "../api/context";
-import { queriesOf } from "../api/queries";
+import { listQueries } from "../api/queries";
 import type { Event } from "../gen/valetkey/v1/event_service_pb";
-import type { WatchState } from "../lib/watch";
+import type { Feed } from "../lib/event-log";
+import { EventLog } from "../lib/event-log";
 import { sleepFor, watchForever } from "../lib/watch";
 
-/** The newest events so many. */
-export const keptEvents = 2000;
-
-export interface Feed {
-  readonly state: WatchState;
-  /** Why it is interrupted or stopped. */
-  readonly error: unknown;
-  /** The newest first. */
-  readonly events: readonly Event[];
-  /** Since when, in milliseconds since 1970. */
-  readonly since: number;
-  /** Whether events were missed, for the server had trimmed them. */
-  readonly gap: boolean;
-}
-
-const FeedContext = createContext<Feed | null>(null);
+const LogContext = createContext<EventLog | null>(null);
 
 interface Props {
   readonly application: string;
@@ -35,35 +28,20 @@ interface Props {
 export function FeedProvider({ application, children }: Props) {
   const { clients } = useSigned();
   const queries = useQueryClient();
-  const [feed, setFeed] = useState<Feed>(() => ({
-    state: "connecting",
-    error: undefined,
-    events: [],
-    since: Date.now(),
-    gap: false,
-  }));
+  const [log] = useState(() => new EventLog(Date.now()));
 
   useEffect(() => {
     const controller = new AbortController();
+    const renewer = new Renewer(queries, application);
     // What arrives in one go is shown in one go.
     let arrived: Event[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const show = () => {
       timer = undefined;
-      const fresh = arrived.reverse();
+      const fresh = arrived;
       arrived = [];
-      setFeed((before) => ({
-        ...before,
-        events: [...fresh, ...before.events].slice(0, keptEvents),
-      }));
-      const old = new Map(
-        fresh
-          .flatMap(({ connection }) => queriesOf(connection))
-          .map((key) => [key.join(" "), key]),
-      );
-      for (const queryKey of old.values()) {
-        void queries.invalidateQueries({ queryKey });
-      }
+      log.add(fresh);
+      renewer.renew(fresh);
     };
     void watchForever({
       open: (cursor, signal) =>
@@ -77,12 +55,10 @@ export function FeedProvider({ application, children }: Props) {
         timer ??= setTimeout(show, 250);
       },
       onState: (state, error) => {
-        setFeed((before) =>
-          before.state === state ? before : { ...before, state, error },
-        );
+        log.setState(state, error);
       },
       onGap: () => {
-        setFeed((before) => ({ ...before, gap: true }));
+        log.missed();
       },
       sleep: sleepFor,
       signal: controller.signal,
@@ -90,14 +66,52 @@ export function FeedProvider({ application, children }: Props) {
     return () => {
       controller.abort();
       clearTimeout(timer);
+      renewer.stop();
     };
-  }, [application, clients, queries]);
+  }, [application, clients, log, queries]);
 
-  return <FeedContext value={feed}>{children}</FeedContext>;
+  return <LogContext value={log}>{children}</LogContext>;
+}
+
+/** Lists and counts are asked for again at most so often. */
+const pause = 3000;
+
+/** Has what an event makes old asked for again. */
+class Renewer {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private last = 0;
+
+  constructor(
+    private readonly queries: QueryClient,
+    private readonly application: string,
+  ) {}
+
+  renew(events: readonly Event[]): void {
+    for (const name of new Set(events.map(({ connection }) => connection))) {
+      void this.queries.invalidateQueries({ queryKey: ["connection", name] });
+    }
+    const wait = Math.max(0, this.last + pause - Date.now());
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.last = Date.now();
+      for (const queryKey of listQueries(this.application)) {
+        void this.queries.invalidateQueries({ queryKey });
+      }
+    }, wait);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+export function useEventLog(): EventLog {
+  const log = useContext(LogContext);
+  if (log === null) throw new Error("no application is looked at");
+  return log;
 }
 
 export function useFeed(): Feed {
-  const feed = useContext(FeedContext);
-  if (feed === null) throw new Error("no application is looked at");
-  return feed;
+  const { snapshot, subscribe } = useEventLog();
+  return useSyncExternalStore(subscribe, snapshot);
 }

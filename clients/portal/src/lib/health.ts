@@ -3,7 +3,8 @@ import type { Connection } from "../gen/valetkey/v1/connection_service_pb";
 import { ConnectionState } from "../gen/valetkey/v1/connection_service_pb";
 import { millisOf } from "./time";
 
-export type Level = "good" | "attention" | "bad" | "ended";
+/** A "note" is worth knowing, but needs nobody's care. */
+export type Level = "good" | "note" | "attention" | "bad" | "ended";
 
 export interface Health {
   readonly level: Level;
@@ -72,10 +73,10 @@ function healthOfActive(connection: Connection, now: number): Health {
   }
   if (connection.missingScopes.length > 0) {
     return {
-      level: "attention",
+      level: "note",
       title: "Scopes missing",
       advice:
-        "The person did not grant all scopes. A re-authorize link asks for them again.",
+        "It gives tokens, but the person did not grant all scopes. A re-authorize link asks for them again.",
     };
   }
   return { level: "good", title: "Healthy", advice: "It gives tokens." };

@@ -1,10 +1,6 @@
 // What the Overview's charts are drawn from.
-import type { Connection } from "../gen/valetkey/v1/connection_service_pb";
-import { ConnectionState } from "../gen/valetkey/v1/connection_service_pb";
 import type { Event } from "../gen/valetkey/v1/event_service_pb";
 import { EventType } from "../gen/valetkey/v1/event_service_pb";
-import type { Health } from "./health";
-import { healthOf } from "./health";
 import { millisOf } from "./time";
 
 /** The refreshes of one minute. */
@@ -16,39 +12,83 @@ export interface Minute {
   readonly failed: ReadonlyMap<string, number>;
 }
 
-const length = 60_000;
-
-/** The last minutes, oldest first, the current one last. */
-export function minutesOf(
-  events: readonly Event[],
-  now: number,
-  count: number,
-): Minute[] {
-  const last = Math.floor(now / length) * length;
-  const minutes = Array.from({ length: count }, (_, index) => ({
-    start: last - (count - 1 - index) * length,
-    succeeded: 0,
-    failed: new Map<string, number>(),
-  }));
-  for (const event of events) {
-    const time = millisOf(event.time) ?? 0;
-    const minute =
-      minutes[count - 1 - (last - Math.floor(time / length) * length) / length];
-    if (minute === undefined) continue;
-    if (event.type === EventType.REFRESHED) {
-      minute.succeeded += 1;
-    } else if (
-      event.type === EventType.REFRESH_FAILED ||
-      event.type === EventType.REAUTHORIZATION_REQUIRED
-    ) {
-      const reason = event.reason || "REAUTHORIZATION_REQUIRED";
-      minute.failed.set(reason, (minute.failed.get(reason) ?? 0) + 1);
-    }
-  }
-  return minutes;
+interface Count {
+  succeeded: number;
+  readonly failed: Map<string, number>;
+  /** The events that are in it, by sequence. */
+  readonly counted: Set<bigint>;
 }
 
-/** The reasons of failures with their counts, the most frequent first. */
+export const minuteMillis = 60_000;
+
+/** The types of events that a tally counts. */
+export const refreshTypes = [
+  EventType.REFRESHED,
+  EventType.REFRESH_FAILED,
+  EventType.REAUTHORIZATION_REQUIRED,
+] as const;
+
+function minuteOf(millis: number): number {
+  return Math.floor(millis / minuteMillis) * minuteMillis;
+}
+
+/**
+ * Refreshes by the minute. An event counts once, however often it is told: the
+ * list of past events and the stream overlap.
+ */
+export class Tally {
+  private readonly byMinute = new Map<number, Count>();
+  private newest = 0;
+
+  /** Minutes that are so much older than the newest are forgotten. */
+  constructor(private readonly keptMinutes = 60) {}
+
+  add(events: readonly Event[]): void {
+    for (const event of events) this.count(event);
+    const oldest = this.newest - this.keptMinutes * minuteMillis;
+    for (const start of this.byMinute.keys()) {
+      if (start < oldest) this.byMinute.delete(start);
+    }
+  }
+
+  private count({ type, reason, sequence, time }: Event): void {
+    if (!refreshTypes.some((counted) => counted === type)) return;
+    const start = minuteOf(millisOf(time) ?? 0);
+    let minute = this.byMinute.get(start);
+    if (minute === undefined) {
+      minute = { succeeded: 0, failed: new Map(), counted: new Set() };
+      this.byMinute.set(start, minute);
+      this.newest = Math.max(this.newest, start);
+    }
+    if (minute.counted.has(sequence)) return;
+    minute.counted.add(sequence);
+    if (type === EventType.REFRESHED) {
+      minute.succeeded += 1;
+    } else {
+      const why = reason || "REAUTHORIZATION_REQUIRED";
+      minute.failed.set(why, (minute.failed.get(why) ?? 0) + 1);
+    }
+  }
+
+  /**
+   * The last minutes, oldest first. The last is that of `now`, or of the newest
+   * event where the server's clock is ahead of this browser's.
+   */
+  minutes(now: number, count: number): Minute[] {
+    const last = Math.max(minuteOf(now), this.newest);
+    return Array.from({ length: count }, (_, index) => {
+      const start = last - (count - 1 - index) * minuteMillis;
+      const minute = this.byMinute.get(start);
+      return {
+        start,
+        succeeded: minute?.succeeded ?? 0,
+        failed: minute?.failed ?? new Map<string, number>(),
+      };
+    });
+  }
+}
+
+/** The failures of some minutes by reason, the most frequent first. */
 export function failuresOf(minutes: readonly Minute[]): [string, number][] {
   const counts = new Map<string, number>();
   for (const { failed } of minutes) {
@@ -59,41 +99,18 @@ export function failuresOf(minutes: readonly Minute[]): [string, number][] {
   return [...counts].sort(([, a], [, b]) => b - a);
 }
 
-/** How many connections are in each state. */
-export function statesOf(
-  connections: readonly Connection[],
-): ReadonlyMap<ConnectionState, number> {
-  const counts = new Map<ConnectionState, number>();
-  for (const { state } of connections) {
-    counts.set(state, (counts.get(state) ?? 0) + 1);
-  }
-  return counts;
-}
-
-export interface Ailing {
-  readonly connection: Connection;
-  readonly health: Health;
-}
-
-/** Those that need care, the worst first. */
-export function ailingOf(
-  connections: readonly Connection[],
+/** How many whole minutes there are since a moment; at least one. */
+export function minutesSince(
+  millis: number,
   now: number,
-): Ailing[] {
-  const found = connections
-    .map((connection) => ({ connection, health: healthOf(connection, now) }))
-    .filter(
-      ({ health: { level } }) => level === "bad" || level === "attention",
-    );
-  return found.sort((a, b) => rank(a) - rank(b));
+  most: number,
+): number {
+  const whole = Math.ceil(millis / minuteMillis) * minuteMillis;
+  const count = Math.floor((minuteOf(now) - whole) / minuteMillis) + 1;
+  return Math.min(Math.max(count, 1), most);
 }
 
-function rank({ connection, health }: Ailing): number {
-  if (connection.state === ConnectionState.REAUTHORIZATION_REQUIRED) return 1;
-  return health.level === "bad" ? 0 : 2;
-}
-
-/** A counter of Prometheus's text format, summed over some label values. */
+/** A counter of Prometheus's text format, summed over the other labels. */
 export function readCounter(
   text: string,
   name: string,

@@ -1,7 +1,7 @@
 // What a person looks for among connections, as the page's address has it.
 
 export interface ConnectionSearch {
-  /** A connection's id, or the application's own id of a user; exactly. */
+  /** Words in a connection's id, user, labels or account. */
   readonly text: string;
   /** A provider's id. */
   readonly provider: string;
@@ -9,6 +9,8 @@ export interface ConnectionSearch {
   readonly state: string;
   /** `key=value`, several separated by commas. */
   readonly labels: string;
+  /** Only those that need care. */
+  readonly attention: boolean;
   readonly page: string;
 }
 
@@ -19,6 +21,7 @@ export function readSearch(parameters: URLSearchParams): ConnectionSearch {
     provider: read("provider"),
     state: read("state"),
     labels: read("labels"),
+    attention: read("attention") !== "",
     page: read("page"),
   };
 }
@@ -33,6 +36,7 @@ export function writeSearch(search: ConnectionSearch): URLSearchParams {
   write("provider", search.provider);
   write("state", search.state);
   write("labels", search.labels);
+  write("attention", search.attention ? "1" : "");
   write("page", search.page);
   return parameters;
 }
@@ -48,4 +52,17 @@ export function parseLabels(text: string): Record<string, string> | null {
     labels[key] = part.slice(at + 1).trim();
   }
   return labels;
+}
+
+export const noSearch: ConnectionSearch = readSearch(new URLSearchParams());
+
+/** The contract's limit. */
+const longestQuery = 128;
+
+/** What is wrong with the words to search for; "" if nothing is. */
+export function problemOfQuery(text: string): string {
+  const { length } = new TextEncoder().encode(text);
+  return length <= longestQuery
+    ? ""
+    : `Search for at most ${String(longestQuery)} bytes; these are ${String(length)}.`;
 }

@@ -39,9 +39,13 @@ export function formatTime(millis: number): string {
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const minute = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 
-/** The time of day, with seconds. */
-export function formatClock(millis: number): string {
-  return clock.format(millis);
+const dayOfYear = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
+
+/** The time of day, with the date where that is not today's. */
+export function formatSince(millis: number, now: number): string {
+  const day = dayOfYear.format(millis);
+  const time = clock.format(millis);
+  return day === dayOfYear.format(now) ? time : `${day}, ${time}`;
 }
 
 /** The time of day, without seconds. */

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { useSigned } from "../api/context";
+import { useHistory } from "../api/history";
 import { queriesOf, useConnection } from "../api/queries";
 import { useFeed } from "../app/feed";
 import type { Connection } from "../gen/valetkey/v1/connection_service_pb";
@@ -10,6 +11,7 @@ import { ConnectionState } from "../gen/valetkey/v1/connection_service_pb";
 import type { RevokeResponse } from "../gen/valetkey/v1/token_service_pb";
 import { healthOf } from "../lib/health";
 import { applicationOf, idOf, pathOf } from "../lib/names";
+import { placeOf } from "../lib/place";
 import { revocationWords, stateWords, tokenKindWords } from "../lib/words";
 import { ConfirmButton } from "../ui/ConfirmButton";
 import { HealthMark } from "../ui/HealthMark";
@@ -21,7 +23,7 @@ import { Section } from "../ui/Section";
 import { Time } from "../ui/Time";
 import { useNow } from "../ui/useNow";
 import { ConnectionFacts } from "./ConnectionFacts";
-import { EventTable } from "./EventTable";
+import { EventList } from "./EventList";
 import { Reauthorize, Refresh } from "./ConnectionActions";
 
 export default function ConnectionPage({ name }: { readonly name: string }) {
@@ -31,7 +33,7 @@ export default function ConnectionPage({ name }: { readonly name: string }) {
       <Trail
         crumbs={[
           {
-            to: pathOf(applicationOf(name), "connections"),
+            ...placeOf(pathOf(applicationOf(name), "connections")),
             text: "Connections",
           },
         ]}
@@ -80,6 +82,7 @@ function Shown({ connection }: { readonly connection: Connection }) {
 
 const colors = {
   good: "green",
+  note: "indigo",
   attention: "orange",
   bad: "red",
   ended: "gray",
@@ -149,7 +152,8 @@ function Endings({
         onConfirm={async () => {
           await clients.connections.deleteConnection({ name, etag });
           queries.removeQueries({ queryKey: ["connection", name] });
-          navigate(pathOf(applicationOf(name), "connections"));
+          const list = placeOf(pathOf(applicationOf(name), "connections"));
+          navigate(list.to, { state: list.state });
           await refetch();
         }}
       >
@@ -183,26 +187,30 @@ function Revoked({ answer }: { readonly answer: RevokeResponse }) {
   );
 }
 
+const historyStep = 20;
+
 function History({ connection }: { readonly connection: Connection }) {
+  const { name, createTime, updateTime } = connection;
   const feed = useFeed();
-  const events = feed.events.filter(
-    (event) => event.connection === connection.name,
+  const history = useHistory(
+    { parent: applicationOf(name), connection: name },
+    historyStep,
+    feed.events.filter((event) => event.connection === name),
   );
   return (
     <Section title="History">
       <Text size="sm" c="dimmed">
-        Connected{" "}
-        <Time time={connection.createTime} none="at an unknown time" />, last
-        changed <Time time={connection.updateTime} none="at an unknown time" />.
-        Events are listed from when you opened the application in the portal.
+        Connected <Time time={createTime} none="at an unknown time" />, last
+        changed <Time time={updateTime} none="at an unknown time" />.
       </Text>
-      <div role="log" aria-label="Events of this connection">
-        {events.length === 0 ? (
-          <Text size="sm">Nothing has happened since.</Text>
-        ) : (
-          <EventTable events={events.slice(0, 50)} brief />
-        )}
-      </div>
+      <EventList
+        label="Events of this connection"
+        history={history}
+        events={history.events}
+        step={historyStep}
+        brief
+        none={<Text size="sm">The server has kept no event of it.</Text>}
+      />
     </Section>
   );
 }

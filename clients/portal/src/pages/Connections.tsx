@@ -1,13 +1,15 @@
-import { Button, Group, NativeSelect, Text, TextInput } from "@mantine/core";
-import { useState } from "react";
+import { Button, Group, Text } from "@mantine/core";
+import { useEffect } from "react";
 import { useSearchParams } from "wouter";
-import { useConnections, useProviders } from "../api/queries";
+import { useHistoryState } from "wouter/use-browser-location";
+import { providerIn, stateIn, useConnections, useCounts } from "../api/queries";
 import type { Connection } from "../gen/valetkey/v1/connection_service_pb";
+import { countOf } from "../lib/attention";
 import { healthOf } from "../lib/health";
 import { idOf, pathOf } from "../lib/names";
+import { arrive, rememberList } from "../lib/place";
 import type { ConnectionSearch } from "../lib/search";
-import { parseLabels, readSearch, writeSearch } from "../lib/search";
-import { connectionStates, stateWords } from "../lib/words";
+import { readSearch, writeSearch } from "../lib/search";
 import { DataTable } from "../ui/DataTable";
 import { Empty } from "../ui/Empty";
 import { ErrorNotice } from "../ui/ErrorNotice";
@@ -19,6 +21,13 @@ import { Page } from "../ui/Page";
 import { Time } from "../ui/Time";
 import { useNow } from "../ui/useNow";
 import { accountWords } from "./ConnectionFacts";
+import { ConnectionFilters } from "./ConnectionFilters";
+
+/** What the browser's history keeps of a page of the list. */
+interface Position {
+  /** The tokens of the pages before: the list itself goes forward only. */
+  readonly before: readonly string[];
+}
 
 export default function Connections({
   application,
@@ -26,20 +35,29 @@ export default function Connections({
   readonly application: string;
 }) {
   const [parameters, setParameters] = useSearchParams();
+  const position = useHistoryState<Position | null>();
+  const before = position?.before ?? [];
   const search = readSearch(parameters);
   const query = useConnections(application, search);
-  // The pages before this one: the list itself goes forward only.
-  const [before, setBefore] = useState<string[]>([]);
+  const total = useTotal(application, search);
 
-  const find = (changed: ConnectionSearch) => {
-    setBefore([]);
-    setParameters(writeSearch({ ...changed, page: "" }));
+  const find = (changed: ConnectionSearch, replace = false) => {
+    setParameters(writeSearch({ ...changed, page: "" }), { replace });
   };
-  const turn = (page: string, past: string[]) => {
-    setBefore(past);
-    setParameters(writeSearch({ ...search, page }));
-    window.scrollTo(0, 0);
+  const turn = (page: string, past: readonly string[]) => {
+    setParameters(writeSearch({ ...search, page }), {
+      state: { before: past } satisfies Position,
+    });
   };
+  // Who comes back from a connection finds the list as they left it.
+  useEffect(() => {
+    const path = pathOf(application, "connections");
+    const { search: text } = window.location;
+    rememberList(path, { to: `${path}${text}`, state: position });
+  }, [application, parameters, position]);
+  useEffect(arrive, [search.page]);
+
+  const shown = query.data?.items ?? [];
   const next = query.data?.nextPageToken ?? "";
   const isFiltered = writeSearch({ ...search, page: "" }).size > 0;
 
@@ -48,8 +66,7 @@ export default function Connections({
       title="Connections"
       subtitle="Each is one user’s grant at one provider."
     >
-      <Filters
-        key={parameters.toString()}
+      <ConnectionFilters
         application={application}
         search={search}
         onSearch={find}
@@ -59,22 +76,22 @@ export default function Connections({
         query.isError ? null : (
           <Loading />
         )
-      ) : query.data.items.length === 0 ? (
+      ) : shown.length === 0 ? (
         <Empty
           title={isFiltered ? "No connection matches" : "No connection yet"}
         >
           {isFiltered
-            ? "Ids, users and labels are compared exactly. Take away a filter to see more."
+            ? "All words have to be found, and all filters to match. Take one away to see more."
             : "Have your application send a user to consent, or test a provider on its page."}
         </Empty>
       ) : (
-        <ConnectionTable connections={query.data.items} />
+        <ConnectionTable connections={shown} />
       )}
       <Group mt="md" justify="space-between">
         <Text size="sm" c="dimmed" role="status">
-          {query.isFetching
+          {query.isFetching && query.isPlaceholderData
             ? "Loading…"
-            : `Page ${search.page === "" ? "1" : String(before.length + 1)}, ${String(query.data?.items.length ?? 0)} connections`}
+            : `Page ${search.page === "" ? "1" : String(before.length + 1)}, ${countWords(shown.length, total)}`}
         </Text>
         <Group gap="xs">
           <Button
@@ -101,6 +118,28 @@ export default function Connections({
       </Group>
     </Page>
   );
+}
+
+/** How many there are, where a count tells. */
+function useTotal(
+  application: string,
+  search: ConnectionSearch,
+): number | undefined {
+  const counts = useCounts(application);
+  if (counts.data === undefined || search.text !== "" || search.labels !== "")
+    return undefined;
+  return countOf(counts.data, {
+    provider: providerIn(application, search),
+    state: stateIn(search),
+    needsAttention: search.attention,
+  });
+}
+
+function countWords(shown: number, total: number | undefined): string {
+  const noun = (total ?? shown) === 1 ? "connection" : "connections";
+  return total === undefined
+    ? `${String(shown)} ${noun}`
+    : `${String(shown)} of ${total.toLocaleString("en")} ${noun}`;
 }
 
 function ConnectionTable({
@@ -144,100 +183,5 @@ function ConnectionTable({
         },
       ]}
     />
-  );
-}
-
-interface FiltersProps {
-  readonly application: string;
-  readonly search: ConnectionSearch;
-  readonly onSearch: (search: ConnectionSearch) => void;
-}
-
-function Filters({ application, search, onSearch }: FiltersProps) {
-  const providers = useProviders(application);
-  const [text, setText] = useState(search.text);
-  const [labels, setLabels] = useState(search.labels);
-  const [problem, setProblem] = useState("");
-  const submit = (event: React.SubmitEvent) => {
-    event.preventDefault();
-    if (parseLabels(labels) === null) {
-      setProblem("Write key=value, several separated by commas.");
-      return;
-    }
-    setProblem("");
-    onSearch({ ...search, text: text.trim(), labels: labels.trim() });
-  };
-  return (
-    <form role="search" onSubmit={submit} noValidate>
-      <div className={styles.filters}>
-        <TextInput
-          type="search"
-          label="Connection id or user"
-          placeholder="c-7 or ann"
-          spellCheck={false}
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-          }}
-        />
-        <TextInput
-          label="Labels"
-          placeholder="team=red"
-          spellCheck={false}
-          value={labels}
-          error={problem}
-          onChange={(event) => {
-            setLabels(event.currentTarget.value);
-          }}
-        />
-        <NativeSelect
-          label="Provider"
-          value={search.provider}
-          data={[
-            { value: "", label: "All" },
-            ...(providers.data?.items ?? []).map(({ name }) => ({
-              value: idOf(name),
-              label: idOf(name),
-            })),
-          ]}
-          onChange={(event) => {
-            onSearch({ ...search, provider: event.currentTarget.value });
-          }}
-        />
-        <NativeSelect
-          label="State"
-          value={search.state}
-          data={[
-            { value: "", label: "All" },
-            ...connectionStates.map((state) => ({
-              value: String(state),
-              label: stateWords(state),
-            })),
-          ]}
-          onChange={(event) => {
-            onSearch({ ...search, state: event.currentTarget.value });
-          }}
-        />
-      </div>
-      <Group my="md">
-        <Button type="submit">Search</Button>
-        {writeSearch(search).size === 0 ? null : (
-          <Button
-            variant="default"
-            onClick={() => {
-              onSearch({
-                text: "",
-                provider: "",
-                state: "",
-                labels: "",
-                page: "",
-              });
-            }}
-          >
-            Clear
-          </Button>
-        )}
-      </Group>
-    </form>
   );
 }

@@ -3,7 +3,7 @@ import type { Event } from "../gen/valetkey/v1/event_service_pb";
 import { EventType } from "../gen/valetkey/v1/event_service_pb";
 import type { Level } from "../lib/health";
 import { idOf, pathOf } from "../lib/names";
-import { formatClock, formatTime, millisOf } from "../lib/time";
+import { formatSince, formatTime, millisOf } from "../lib/time";
 import { eventWords } from "../lib/words";
 import type { Column } from "../ui/DataTable";
 import { DataTable } from "../ui/DataTable";
@@ -35,7 +35,7 @@ const time: Column<Event> = {
         dateTime={new Date(millis).toISOString()}
         title={formatTime(millis)}
       >
-        {formatClock(millis)}
+        {formatSince(millis, Date.now())}
       </time>
     );
   },

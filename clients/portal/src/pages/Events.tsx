@@ -1,60 +1,72 @@
-import {
-  Alert,
-  Button,
-  Group,
-  NativeSelect,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Alert, Button, NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { useSearchParams } from "wouter";
+import { useHistory } from "../api/history";
 import { useProviders } from "../api/queries";
-import type { Feed } from "../app/feed";
-import { keptEvents, useFeed } from "../app/feed";
+import { useFeed } from "../app/feed";
+import type { Event } from "../gen/valetkey/v1/event_service_pb";
+import type { Feed } from "../lib/event-log";
+import type { EventFilter } from "../lib/events";
+import { filterEvents, readEventFilter, writeEventFilter } from "../lib/events";
 import { idOf } from "../lib/names";
-import { eventTypes, eventWords } from "../lib/words";
-import { filterEvents } from "../lib/events";
+import { chosenOf, eventTypes, eventWords } from "../lib/words";
 import { Empty } from "../ui/Empty";
 import { ErrorNotice } from "../ui/ErrorNotice";
 import styles from "../ui/layout.module.css";
 import { Page } from "../ui/Page";
-import { EventTable } from "./EventTable";
+import { EventList } from "./EventList";
 
-/** More than that nobody reads; a filter finds the others. */
-const most = 200;
+const step = 100;
 
-export default function Events({
-  application,
-}: {
+/** What was there when it was paused. */
+interface Held {
+  readonly events: readonly Event[];
+  readonly newest: bigint;
+  readonly seen: number;
+}
+
+interface Props {
   readonly application: string;
-}) {
-  const feed = useFeed();
-  const providers = useProviders(application);
-  const [type, setType] = useState("");
-  const [provider, setProvider] = useState("");
-  const [text, setText] = useState("");
-  // What was there when it was paused.
-  const [held, setHeld] = useState<Feed["events"]>();
+}
 
-  const shown = filterEvents(held ?? feed.events, { type, provider, text });
-  const [newestHeld] = held ?? [];
-  const waiting =
+export default function Events({ application }: Props) {
+  const feed = useFeed();
+  const [parameters, setParameters] = useSearchParams();
+  const filter = readEventFilter(parameters);
+  const { type, provider } = filter;
+  const [held, setHeld] = useState<Held>();
+  const typeAsked = chosenOf(eventTypes, type);
+  const history = useHistory(
+    {
+      parent: application,
+      ...(provider !== "" && {
+        provider: `${application}/providers/${provider}`,
+      }),
+      ...(typeAsked !== undefined && { types: [typeAsked] }),
+    },
+    step,
+    held?.events ?? feed.events,
+  );
+  const matching = filterEvents(history.events, filter);
+  const shown =
     held === undefined
-      ? 0
-      : feed.events.filter(
-          (event) => event.sequence > (newestHeld?.sequence ?? 0n),
-        ).length;
+      ? matching
+      : matching.filter(({ sequence }) => sequence <= held.newest);
+  const pause = () => {
+    const { events, seen } = feed;
+    setHeld({ events, seen, newest: history.events[0]?.sequence ?? 0n });
+  };
 
   return (
     <Page
       title="Events"
-      subtitle={
-        <FeedState feed={feed} paused={held !== undefined} waiting={waiting} />
-      }
+      subtitle={<FeedState feed={feed} held={held} />}
       actions={
         <Button
           variant="default"
           onClick={() => {
-            setHeld(held === undefined ? feed.events : undefined);
+            if (held === undefined) pause();
+            else setHeld(undefined);
           }}
         >
           {held === undefined ? "Pause" : "Continue"}
@@ -62,86 +74,92 @@ export default function Events({
       }
     >
       <ErrorNotice error={feed.state === "stopped" ? feed.error : undefined} />
-      {feed.gap ? (
-        <Alert color="orange" title="Some events are missing" mb="md">
-          The connection was lost for so long that the server no longer has what
-          happened then.
+      {feed.gaps > 0 ? (
+        <Alert color="orange" title="The stream was lost for a while" mb="md">
+          The list was read again. Counts of new events may be too low.
         </Alert>
       ) : null}
-      <div className={styles.filters} role="search">
-        <NativeSelect
-          label="Event"
-          value={type}
-          data={[
-            { value: "", label: "All" },
-            ...eventTypes.map((value) => ({
-              value: String(value),
-              label: eventWords(value),
-            })),
-          ]}
-          onChange={(event) => {
-            setType(event.currentTarget.value);
-          }}
-        />
-        <NativeSelect
-          label="Provider"
-          value={provider}
-          data={[
-            { value: "", label: "All" },
-            ...(providers.data?.items ?? []).map(({ name }) => ({
-              value: name,
-              label: idOf(name),
-            })),
-          ]}
-          onChange={(event) => {
-            setProvider(event.currentTarget.value);
-          }}
-        />
-        <TextInput
-          type="search"
-          label="Connection, user or reason"
-          spellCheck={false}
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-          }}
-        />
-      </div>
-      <div
-        role="log"
-        aria-label="Events"
-        aria-live={held === undefined ? "polite" : "off"}
-      >
-        {shown.length === 0 ? (
-          <Group mt="md">
-            <Empty
-              title={
-                feed.events.length === 0
-                  ? "Nothing has happened yet"
-                  : "No event matches"
-              }
-            >
-              Events appear here as they happen.
-            </Empty>
-          </Group>
-        ) : (
-          <EventTable events={shown.slice(0, most)} />
-        )}
-      </div>
-      {shown.length > most ? (
-        <Text size="sm" c="dimmed" mt="sm">
-          The newest {most} of {shown.length} are shown; the newest {keptEvents}{" "}
-          are kept.
-        </Text>
-      ) : null}
+      <Filters
+        application={application}
+        filter={filter}
+        onChange={(changed) => {
+          setParameters(writeEventFilter(changed), { replace: true });
+        }}
+      />
+      <EventList
+        key={`${type} ${provider}`}
+        label="Events"
+        history={history}
+        events={shown}
+        step={step}
+        quiet={held !== undefined}
+        none={
+          <Empty
+            title={
+              history.events.length === 0 && type === "" && provider === ""
+                ? "Nothing has happened yet"
+                : "No event matches"
+            }
+          >
+            Events appear here as they happen.
+            {filter.text === ""
+              ? ""
+              : " The words are looked for among the events that are loaded."}
+          </Empty>
+        }
+      />
     </Page>
   );
 }
 
-interface FeedStateProps {
-  readonly feed: Feed;
-  readonly paused: boolean;
-  readonly waiting: number;
+interface FiltersProps extends Props {
+  readonly filter: EventFilter;
+  readonly onChange: (filter: EventFilter) => void;
+}
+
+function Filters({ application, filter, onChange }: FiltersProps) {
+  const providers = useProviders(application);
+  return (
+    <div className={styles.filters} role="search">
+      <NativeSelect
+        label="Event"
+        value={filter.type}
+        data={[
+          { value: "", label: "All" },
+          ...eventTypes.map((value) => ({
+            value: String(value),
+            label: eventWords(value),
+          })),
+        ]}
+        onChange={(event) => {
+          onChange({ ...filter, type: event.currentTarget.value });
+        }}
+      />
+      <NativeSelect
+        label="Provider"
+        value={filter.provider}
+        data={[
+          { value: "", label: "All" },
+          ...(providers.data?.items ?? []).map(({ name, displayName }) => ({
+            value: idOf(name),
+            label: displayName || idOf(name),
+          })),
+        ]}
+        onChange={(event) => {
+          onChange({ ...filter, provider: event.currentTarget.value });
+        }}
+      />
+      <TextInput
+        type="search"
+        label="Connection, user or reason"
+        spellCheck={false}
+        value={filter.text}
+        onChange={(event) => {
+          onChange({ ...filter, text: event.currentTarget.value });
+        }}
+      />
+    </div>
+  );
 }
 
 const stateTexts: Record<Feed["state"], string> = {
@@ -151,12 +169,17 @@ const stateTexts: Record<Feed["state"], string> = {
   stopped: "Stopped.",
 };
 
-function FeedState({ feed, paused, waiting }: FeedStateProps) {
+interface FeedStateProps {
+  readonly feed: Feed;
+  readonly held: Held | undefined;
+}
+
+function FeedState({ feed, held }: FeedStateProps) {
   return (
     <span role="status">
-      {paused
-        ? `Paused; ${String(waiting)} new since.`
-        : stateTexts[feed.state]}
+      {held === undefined
+        ? stateTexts[feed.state]
+        : `Paused; ${String(feed.seen - held.seen)} new since.`}
     </span>
   );
 }

@@ -28,8 +28,8 @@ export function TokensServed() {
         await response.text(),
         "valetkey_rpc_calls_total",
         {
-          method: "GetToken",
-          code: "OK",
+          method: "valetkey.v1.TokenService/GetToken",
+          code: "ok",
         },
       );
       const sample = { served: served ?? 0, at: Date.now() };

@@ -1,16 +1,19 @@
 import { Anchor, Breadcrumbs, Button } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
+import type { Place } from "../lib/place";
 
-interface Props {
-  readonly to: string;
+interface Props extends Place {
   readonly children: ReactNode;
 }
 
 /** A link within the portal. */
-export function TextLink({ to, children }: Props) {
+export function TextLink({ to, state, children }: Props) {
   return (
-    <Anchor component={Link} to={to} underline="always">
+    <Anchor
+      underline="always"
+      renderRoot={(props) => <Link {...props} to={to} state={state} />}
+    >
       {children}
     </Anchor>
   );
@@ -49,8 +52,7 @@ export function ExternalLink({ href, children }: ExternalProps) {
   );
 }
 
-export interface Crumb {
-  readonly to: string;
+export interface Crumb extends Place {
   readonly text: string;
 }
 
@@ -59,8 +61,8 @@ export function Trail({ crumbs }: { readonly crumbs: readonly Crumb[] }) {
   return (
     <nav aria-label="Breadcrumbs">
       <Breadcrumbs mb="xs" separatorMargin="xs">
-        {crumbs.map(({ to, text }) => (
-          <TextLink key={to} to={to}>
+        {crumbs.map(({ to, state, text }) => (
+          <TextLink key={to} to={to} state={state}>
             {text}
           </TextLink>
         ))}

@@ -1,6 +1,7 @@
 import { Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useEffect, useRef } from "react";
+import { arrive } from "../lib/place";
 import styles from "./layout.module.css";
 
 /** Whether a page was shown before: the first leaves the focus alone. */
@@ -24,7 +25,10 @@ export function Page({ title, subtitle, actions, children }: Props) {
     document.title = `${title} · ValetKey`;
   }, [title]);
   useEffect(() => {
-    if (shown) heading.current?.focus();
+    if (shown) {
+      heading.current?.focus({ preventScroll: true });
+      arrive();
+    }
     shown = true;
   }, []);
   return (
