@@ -29,6 +29,9 @@ export default defineConfig({
   },
   test: {
     environment: "jsdom",
+    // What a page looks like is seen in the browser's tests.
+    env: { DEBUG_PRINT_LIMIT: "0" },
+    testTimeout: 30_000,
     include: ["test/**/*.test.{ts,tsx}"],
     reporters: ["./scripts/reporter.js"],
     setupFiles: ["test/setup.ts"],

@@ -1,4 +1,10 @@
 // What jsdom lacks and the component library asks for.
+import { cleanup, configure } from "@testing-library/react";
+import { afterEach } from "vitest";
+
+// Pages are compiled when a test first opens them.
+configure({ asyncUtilTimeout: 10_000 });
+
 window.matchMedia = (query: string) =>
   ({
     matches: false,
@@ -6,3 +12,17 @@ window.matchMedia = (query: string) =>
     addEventListener: () => undefined,
     removeEventListener: () => undefined,
   }) as unknown as MediaQueryList;
+window.ResizeObserver = class {
+  observe() {
+    return undefined;
+  }
+  unobserve() {
+    return undefined;
+  }
+  disconnect() {
+    return undefined;
+  }
+};
+window.scrollTo = () => undefined;
+
+afterEach(cleanup);
