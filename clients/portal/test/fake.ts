@@ -241,7 +241,8 @@ export class FakeServer {
       const connection = this.connection(index);
       const ails = index % this.ailing.every === this.ailing.every - 1;
       if (needsAttention && !ails) continue;
-      if (state !== ConnectionState.UNSPECIFIED && connection.state !== state) continue;
+      if (state !== ConnectionState.UNSPECIFIED && connection.state !== state)
+        continue;
       if (!`${connection.name} ${connection.subject}`.includes(query)) continue;
       found.push(connection);
     }

@@ -53,7 +53,7 @@ const words: Readonly<Record<string, Words>> = {
   CATALOG_ENTRY_NOT_FOUND: {
     title: "The catalog has no such provider",
     advice:
-      "Choose another, or give the server a definition of it in its --catalog_dir.",
+      "Choose another, or describe it yourself: Add Provider, Add your own.",
   },
   RESOURCE_EXISTS: {
     title: "The id is taken",
@@ -62,7 +62,7 @@ const words: Readonly<Record<string, Words>> = {
   RESOURCE_IN_USE: {
     title: "Something still refers to it",
     advice:
-      "Delete what refers to it first: the connections of a provider, the providers and connections of an application.",
+      "Delete what refers to it first: the connections of a provider, the providers and connections of an application, the providers that use a definition.",
   },
   ETAG_MISMATCH: {
     title: "Somebody changed it in the meantime",

@@ -1,6 +1,8 @@
 // What pages read. A list is walked to its end where it is short by nature;
 // connections are paged.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import type { ProviderDefinition } from "../gen/valetkey/catalog/v1/definition_pb";
+import type { CatalogSource } from "../gen/valetkey/v1/provider_service_pb";
 import { ConnectionState } from "../gen/valetkey/v1/connection_service_pb";
 import { chosenOf, connectionStates } from "../lib/words";
 import type { ConnectionSearch } from "../lib/search";
@@ -106,6 +108,17 @@ export function useCatalog() {
   });
 }
 
+/** An entry of the catalog with all its parts. */
+export interface Entry {
+  readonly name: string;
+  readonly definition: ProviderDefinition;
+  readonly redirectUri: string;
+  readonly source: CatalogSource;
+  /** As it was added, with its comments. */
+  readonly text: string;
+  readonly etag: string;
+}
+
 /** `catalog/{id}`; not asked for while the name is not known. */
 export function useCatalogEntry(name: string | undefined) {
   const { clients } = useSigned();
@@ -113,7 +126,7 @@ export function useCatalogEntry(name: string | undefined) {
     queryKey: ["catalog-entry", name],
     enabled: name !== undefined,
     staleTime: catalogStaleTime,
-    queryFn: async ({ signal }) => {
+    queryFn: async ({ signal }): Promise<Entry> => {
       const { entry } = await clients.providers.getCatalogEntry(
         { name: name ?? "" },
         { signal },

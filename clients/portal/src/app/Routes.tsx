@@ -11,6 +11,7 @@ const ApplicationPage = lazy(() => import("../pages/Application"));
 const Applications = lazy(() => import("../pages/Applications"));
 const ConnectionPage = lazy(() => import("../pages/Connection"));
 const Connections = lazy(() => import("../pages/Connections"));
+const Definition = lazy(() => import("../pages/Definition"));
 const Events = lazy(() => import("../pages/Events"));
 const NewProvider = lazy(() => import("../pages/NewProvider"));
 const NotFound = lazy(() => import("../pages/NotFound"));
@@ -88,6 +89,14 @@ function Inside({ application }: { readonly application: string }) {
       <Route path={`${base}/add-provider/:id`}>
         {({ id }) => (
           <NewProvider key={id} application={application} entryId={id} />
+        )}
+      </Route>
+      <Route path={`${base}/definitions`}>
+        <Definition application={application} />
+      </Route>
+      <Route path={`${base}/definitions/:id`}>
+        {({ id }) => (
+          <Definition key={id} application={application} entryId={id} />
         )}
       </Route>
       <Route path={`${base}/connections`}>

@@ -191,7 +191,9 @@ function Entry({ to, exact = false, children }: EntryProps) {
   const within = !exact && to !== "/applications" && path.startsWith(`${to}/`);
   const added =
     to.endsWith("/providers") &&
-    path.startsWith(to.replace(/providers$/, "add-provider"));
+    ["add-provider", "definitions"].some((below) =>
+      path.startsWith(to.replace(/providers$/, below)),
+    );
   const current = path === to || within || added;
   return (
     <Link

@@ -9,6 +9,7 @@ import type { ProviderDefinition } from "../gen/valetkey/catalog/v1/definition_p
 import { Right } from "../gen/valetkey/v1/application_service_pb";
 import { ConnectionState } from "../gen/valetkey/v1/connection_service_pb";
 import { EventType } from "../gen/valetkey/v1/event_service_pb";
+import { CatalogSource } from "../gen/valetkey/v1/provider_service_pb";
 import {
   RevocationResult,
   TokenKind,
@@ -137,6 +138,18 @@ const revocationTexts: Partial<Record<RevocationResult, string>> = {
 
 export function revocationWords(result: RevocationResult): string {
   return revocationTexts[result] ?? "Unknown";
+}
+
+/** Where a definition comes from. */
+export function sourceWords(source: CatalogSource): string {
+  switch (source) {
+    case CatalogSource.ADDED:
+      return "Added in the portal or by a call";
+    case CatalogSource.FILE:
+      return "From a file in the server’s --catalog_dir";
+    default:
+      return "Part of ValetKey";
+  }
 }
 
 export function pkceWords(definition: ProviderDefinition): string {

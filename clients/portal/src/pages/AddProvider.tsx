@@ -3,12 +3,13 @@ import { useDeferredValue, useState } from "react";
 import { Link } from "wouter";
 import { useCatalog } from "../api/queries";
 import type { CatalogEntry } from "../gen/valetkey/v1/provider_service_pb";
+import { CatalogSource } from "../gen/valetkey/v1/provider_service_pb";
 import { categoriesOf, searchCatalog } from "../lib/catalog";
 import { idOf, pathOf } from "../lib/names";
 import { categoryWords, chosenOf } from "../lib/words";
 import { Empty } from "../ui/Empty";
 import styles from "../ui/layout.module.css";
-import { Trail } from "../ui/Links";
+import { ButtonLink, TextLink, Trail } from "../ui/Links";
 import { Loaded } from "../ui/Loaded";
 import { Page } from "../ui/Page";
 
@@ -28,6 +29,11 @@ export default function AddProvider({
       <Page
         title="Add Provider"
         subtitle="Choose whose accounts your users shall connect."
+        actions={
+          <ButtonLink to={pathOf(application, "definitions")} variant="default">
+            Add your own
+          </ButtonLink>
+        }
       >
         <Loaded query={query}>
           {({ items }) => <Catalog application={application} entries={items} />}
@@ -89,8 +95,11 @@ function Catalog({ application, entries }: CatalogProps) {
       </Text>
       {found.length === 0 ? (
         <Empty title="The catalog has none of that name">
-          Search for something else, or describe the provider in a file of the
-          server’s <code>--catalog_dir</code>.
+          Search for something else, or{" "}
+          <TextLink to={pathOf(application, "definitions")}>
+            describe the provider yourself
+          </TextLink>
+          .
         </Empty>
       ) : (
         <ul className={styles.tiles}>
@@ -110,7 +119,7 @@ interface TileProps {
   readonly entry: CatalogEntry;
 }
 
-function Tile({ application, entry: { name, definition } }: TileProps) {
+function Tile({ application, entry: { name, definition, source } }: TileProps) {
   if (definition === undefined) return null;
   return (
     <Link
@@ -122,7 +131,10 @@ function Tile({ application, entry: { name, definition } }: TileProps) {
           {definition.displayName}
         </Title>
         <Text size="xs" c="dimmed" component="span">
-          {categoryWords(definition.category)}
+          {source === CatalogSource.BUILT_IN ||
+          source === CatalogSource.UNSPECIFIED
+            ? categoryWords(definition.category)
+            : `${categoryWords(definition.category)}, your own`}
         </Text>
       </span>
       <Text size="sm" c="dimmed" mt={4} className={styles.clamp ?? ""}>

@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { useSigned } from "../api/context";
+import type { Entry } from "../api/queries";
 import { useCatalogEntry, useProviders } from "../api/queries";
 import { freeId, idOf, pathOf } from "../lib/names";
 import type { ProviderForm } from "../lib/provider-form";
@@ -10,7 +11,6 @@ import styles from "../ui/layout.module.css";
 import { Trail } from "../ui/Links";
 import { Loaded } from "../ui/Loaded";
 import { Page } from "../ui/Page";
-import type { Entry } from "./ProviderFacts";
 import { ProviderFacts } from "./ProviderFacts";
 import { ProviderFields } from "./ProviderFields";
 
@@ -92,6 +92,7 @@ function Form({ application, entry, taken }: FormProps) {
         secretSet={false}
       />
       <ProviderFacts
+        application={application}
         entry={entry}
         redirectUri={form.redirectUri || entry.redirectUri}
       />

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { useHistoryState } from "wouter/use-browser-location";
 import { useSigned } from "../api/context";
+import type { Entry } from "../api/queries";
 import { useCatalogEntry, useProvider } from "../api/queries";
 import type { Provider } from "../gen/valetkey/v1/provider_service_pb";
 import { ProviderState } from "../gen/valetkey/v1/provider_service_pb";
@@ -16,7 +17,6 @@ import { TextLink, Trail } from "../ui/Links";
 import { Loaded } from "../ui/Loaded";
 import { Page } from "../ui/Page";
 import { Section } from "../ui/Section";
-import type { Entry } from "./ProviderFacts";
 import { ProviderFacts } from "./ProviderFacts";
 import { ProviderFields } from "./ProviderFields";
 import { ProviderBadge } from "./Providers";
@@ -53,8 +53,9 @@ export default function ProviderPage({ name }: { readonly name: string }) {
               <Stack>
                 <Alert color="red" title="Its catalog entry is missing">
                   Give the server the definition of{" "}
-                  {idOf(provider.catalogEntry)} in its --catalog_dir again.
-                  Until then its connections cannot be refreshed.
+                  {idOf(provider.catalogEntry)} again: in its --catalog_dir, or
+                  under Add Provider, Add your own. Until then its connections
+                  cannot be refreshed.
                 </Alert>
                 <Removal provider={provider} />
               </Stack>
@@ -124,6 +125,7 @@ function Configured({ provider, entry }: ConfiguredProps) {
         />
         <Stack>
           <ProviderFacts
+            application={applicationOf(provider.name)}
             entry={entry}
             redirectUri={provider.redirectUri || entry.redirectUri}
           />

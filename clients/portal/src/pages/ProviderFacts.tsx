@@ -1,32 +1,31 @@
 import { Badge, DataList, Stack, Text } from "@mantine/core";
+import type { Entry } from "../api/queries";
 import type { ProviderDefinition } from "../gen/valetkey/catalog/v1/definition_pb";
+import { CatalogSource } from "../gen/valetkey/v1/provider_service_pb";
+import { idOf, pathOf } from "../lib/names";
 import {
   categoryWords,
   confidenceWords,
   pkceWords,
   refreshWords,
+  sourceWords,
 } from "../lib/words";
 import { CopyField } from "../ui/CopyField";
 import { Inlines } from "../ui/Inlines";
 import styles from "../ui/layout.module.css";
-import { ExternalLink } from "../ui/Links";
+import { ExternalLink, TextLink } from "../ui/Links";
 import { Section } from "../ui/Section";
 
-/** An entry of the catalog with all its parts. */
-export interface Entry {
-  readonly name: string;
-  readonly definition: ProviderDefinition;
-  readonly redirectUri: string;
-}
-
 interface Props {
+  readonly application: string;
   readonly entry: Entry;
   /** The one in use. */
   readonly redirectUri: string;
 }
 
 /** What the catalog knows of a provider, and how to register an app there. */
-export function ProviderFacts({ entry: { definition }, redirectUri }: Props) {
+export function ProviderFacts({ application, entry, redirectUri }: Props) {
+  const { definition } = entry;
   return (
     <Stack>
       <Section title={`Set up the app at ${definition.displayName}`}>
@@ -58,6 +57,12 @@ export function ProviderFacts({ entry: { definition }, redirectUri }: Props) {
               <DataList.ItemValue>{value}</DataList.ItemValue>
             </DataList.Item>
           ))}
+          <DataList.Item>
+            <DataList.ItemLabel>Definition</DataList.ItemLabel>
+            <DataList.ItemValue>
+              <Source application={application} entry={entry} />
+            </DataList.ItemValue>
+          </DataList.Item>
         </DataList>
         {definition.links.length === 0 ? null : (
           <ul className={styles.steps}>
@@ -71,6 +76,20 @@ export function ProviderFacts({ entry: { definition }, redirectUri }: Props) {
         <Notes definition={definition} />
       </Section>
     </Stack>
+  );
+}
+
+/** Where the definition comes from, and the way to change one that was added. */
+function Source({ application, entry }: Omit<Props, "redirectUri">) {
+  const words = sourceWords(entry.source);
+  if (entry.source !== CatalogSource.ADDED) return words;
+  return (
+    <span>
+      {words}:{" "}
+      <TextLink to={pathOf(application, "definitions", idOf(entry.name))}>
+        see or change it
+      </TextLink>
+    </span>
   );
 }
 

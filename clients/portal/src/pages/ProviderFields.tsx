@@ -11,6 +11,7 @@ import {
 } from "@mantine/core";
 import { useRef, useState } from "react";
 import { fieldOf, problemOf } from "../api/errors";
+import type { Entry } from "../api/queries";
 import type { Input } from "../gen/valetkey/catalog/v1/definition_pb";
 import { PkceSupport } from "../gen/valetkey/catalog/v1/definition_pb";
 import type { Problems, ProviderForm } from "../lib/provider-form";
@@ -18,7 +19,6 @@ import { checkForm, needsSecret, operatorInputs } from "../lib/provider-form";
 import { ErrorNotice } from "../ui/ErrorNotice";
 import styles from "../ui/layout.module.css";
 import { Section } from "../ui/Section";
-import type { Entry } from "./ProviderFacts";
 import { ScopeFields } from "./ScopeFields";
 
 interface Props {
