@@ -23,6 +23,15 @@ window.ResizeObserver = class {
     return undefined;
   }
 };
+File.prototype.text = function () {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => {
+      resolve(reader.result as string);
+    };
+    reader.readAsText(this);
+  });
+};
 window.scrollTo = () => undefined;
 
 afterEach(cleanup);

@@ -41,6 +41,11 @@ export function operatorInputs(definition: ProviderDefinition): Input[] {
   );
 }
 
+/** The inputs that the person who connects fills in. */
+export function userInputs(definition: ProviderDefinition): Input[] {
+  return definition.inputs.filter(({ source }) => source === InputSource.USER);
+}
+
 export function pkceDefault(definition: ProviderDefinition): boolean {
   const support = definition.pkce?.support;
   return support === PkceSupport.SUPPORTED || support === PkceSupport.REQUIRED;

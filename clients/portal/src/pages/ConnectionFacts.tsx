@@ -62,7 +62,7 @@ export function accountWords(displayName = "", id = ""): string {
     : `${displayName} (${id})`;
 }
 
-function Ends({ time }: { readonly time: Connection["expireTime"] }) {
+export function Ends({ time }: { readonly time: Connection["expireTime"] }) {
   if (time === undefined) return "not known to expire";
   return (
     <>
@@ -76,7 +76,7 @@ interface ScopesProps {
   readonly none: string;
 }
 
-function Scopes({ scopes, none }: ScopesProps) {
+export function Scopes({ scopes, none }: ScopesProps) {
   if (scopes.length === 0) return none;
   return (
     <Text component="span" size="sm" ff="monospace">

@@ -36,7 +36,7 @@ export function DefinitionEditor({ text, onChange, problem, ref }: Props) {
   return (
     <div>
       <Text component="label" htmlFor={id} size="sm" fw={500}>
-        Definition
+        Text
       </Text>
       <Text id={`${id}-about`} size="xs" c="dimmed" mb={4}>
         A ProviderDefinition in Protobuf’s text format. It is checked as you

@@ -10,7 +10,12 @@ import type { Provider } from "../gen/valetkey/v1/provider_service_pb";
 import { ProviderState } from "../gen/valetkey/v1/provider_service_pb";
 import { applicationOf, idOf, pathOf } from "../lib/names";
 import type { ProviderForm } from "../lib/provider-form";
-import { beginForm, changedFields, providerOf } from "../lib/provider-form";
+import {
+  beginForm,
+  changedFields,
+  needsSecret,
+  providerOf,
+} from "../lib/provider-form";
 import { ConfirmButton } from "../ui/ConfirmButton";
 import styles from "../ui/layout.module.css";
 import { TextLink, Trail } from "../ui/Links";
@@ -20,6 +25,7 @@ import { Section } from "../ui/Section";
 import { ProviderFacts } from "./ProviderFacts";
 import { ProviderFields } from "./ProviderFields";
 import { ProviderBadge } from "./Providers";
+import { SecretRotation } from "./SecretRotation";
 import { TestConnection } from "./TestConnection";
 
 /** A configured provider. */
@@ -107,13 +113,16 @@ function Configured({ provider, entry }: ConfiguredProps) {
         ) : null}
       </div>
       <Section title="Test connection">
-        <TestConnection provider={provider} />
+        <TestConnection provider={provider} definition={entry.definition} />
         <TextLink
           to={`${pathOf(applicationOf(provider.name), "connections")}?provider=${encodeURIComponent(idOf(provider.name))}`}
         >
           Its connections
         </TextLink>
       </Section>
+      {needsSecret(entry.definition) ? (
+        <SecretRotation provider={provider} at={entry.definition.displayName} />
+      ) : null}
       <div className={styles.columns}>
         <ProviderFields
           entry={entry}

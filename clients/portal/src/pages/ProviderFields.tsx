@@ -12,13 +12,13 @@ import {
 import { useRef, useState } from "react";
 import { fieldOf, problemOf } from "../api/errors";
 import type { Entry } from "../api/queries";
-import type { Input } from "../gen/valetkey/catalog/v1/definition_pb";
 import { PkceSupport } from "../gen/valetkey/catalog/v1/definition_pb";
 import type { Problems, ProviderForm } from "../lib/provider-form";
 import { checkForm, needsSecret, operatorInputs } from "../lib/provider-form";
 import { ErrorNotice } from "../ui/ErrorNotice";
 import styles from "../ui/layout.module.css";
 import { Section } from "../ui/Section";
+import { InputField } from "./InputField";
 import { ScopeFields } from "./ScopeFields";
 
 interface Props {
@@ -219,45 +219,6 @@ export function ProviderFields({
         </Group>
       </Stack>
     </form>
-  );
-}
-
-interface InputFieldProps {
-  readonly input: Input;
-  readonly value: string;
-  readonly error: string;
-  readonly onChange: (value: string) => void;
-}
-
-/** A value that this provider's addresses need, such as a tenant. */
-function InputField({ input, value, error, onChange }: InputFieldProps) {
-  const common = {
-    label: input.displayName || input.name,
-    description: input.description,
-    required: input.defaultValue === "",
-    value,
-    error,
-    onChange: (
-      event: React.ChangeEvent<HTMLInputElement | HTMLSelectElement>,
-    ) => {
-      onChange(event.currentTarget.value);
-    },
-  };
-  if (input.allowedValues.length > 0) {
-    const empty = { value: "", label: "Choose…" };
-    const values = input.allowedValues.map((allowed) => ({
-      value: allowed,
-      label: allowed,
-    }));
-    return (
-      <NativeSelect
-        {...common}
-        data={value === "" ? [empty, ...values] : values}
-      />
-    );
-  }
-  return (
-    <TextInput {...common} placeholder={input.example} spellCheck={false} />
   );
 }
 
