@@ -104,7 +104,7 @@ test("nothing is saved without a client id and secret", async () => {
 
 test("client id, client secret and scopes; Save: it is active", async () => {
   await page.getByLabel("Client ID").fill(clientId);
-  await page.getByLabel("Client secret").fill(clientSecret);
+  await page.getByLabel(/^Client secret/).fill(clientSecret);
   const ads = page.getByRole("checkbox", { name: /ads:read/ });
   await expect(ads).toHaveAccessibleName(/needs approval/);
   await expect(
@@ -121,7 +121,7 @@ test("client id, client secret and scopes; Save: it is active", async () => {
   await expect(
     page.getByRole("status").filter({ hasText: "Pinterest is active" }),
   ).toBeVisible();
-  await expect(page.getByLabel("Client secret")).toHaveValue("");
+  await expect(page.getByLabel(/^Client secret/)).toHaveValue("");
   await expect(
     page.getByText("One is stored, and is never shown again."),
   ).toBeVisible();
@@ -131,6 +131,9 @@ test("Test connection opens the real consent and shows what came back", async ()
   const opening = context.waitForEvent("page");
   await page.getByRole("button", { name: "Test connection" }).click();
   const consent = await opening;
+  await consent.waitForURL(`${stack.http}/connect/**`);
+  await expect(consent.getByText("My Shop").first()).toBeVisible();
+  await consent.getByRole("link", { name: /continue/i }).click();
   await consent.waitForURL(`${stack.emulator.www}/oauth/**`);
   await consent.getByRole("button", { name: "Give access" }).click();
   await expect(consent.getByText(/connected/i).first()).toBeVisible();
@@ -138,6 +141,18 @@ test("Test connection opens the real consent and shows what came back", async ()
   const section = page.getByRole("region", { name: "Test connection" });
   await expect(section.getByText("The test succeeded")).toBeVisible();
   await expect(section).toContainText("boards:read");
+  for (const [name, value] of [
+    ["Account", /_pins/],
+    ["Missing scopes", "none"],
+    ["Access token", /expires in/],
+    ["Refresh", /by itself, next in/],
+  ] as const) {
+    await expect(
+      section
+        .locator("dt", { hasText: new RegExp(`^${name}$`) })
+        .locator("xpath=following-sibling::dd"),
+    ).toHaveText(value);
+  }
   await section.getByRole("link", { name: /To this connection/ }).click();
   await expect(page.getByText("Healthy")).toBeVisible();
 });

@@ -4,11 +4,14 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "@playwright/test";
 import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { complaints, looks, openAs, signIn, violations } from "./page.js";
 import { clientId, clientSecret, Stack } from "./stack.js";
 
-const pictures = resolve(import.meta.dirname, "../../build/portal/screenshots");
+const pictures = fileURLToPath(
+  new URL("../../build/portal/screenshots", import.meta.url),
+);
 
 /** What a person could enter, or a provider send, to become markup. */
 const hostile = `<img src=x onerror="document.title='owned'"><b>x</b>`;
@@ -148,13 +151,32 @@ const pages: readonly Look[] = [
     },
   },
   {
+    name: "add-your-own",
+    path: () => "/applications/shop/definitions",
+    title: "Add your own",
+    arrive: async (page) => {
+      await page.getByLabel("Begin from").selectOption({ index: 2 });
+      await expect(
+        page.getByRole("region", { name: "What it would send" }),
+      ).toContainText("shoes.acme.example");
+    },
+  },
+  {
     name: "provider",
     path: () => "/applications/shop/providers/pinterest",
     title: "Pinterest",
+    arrive: async (page) => {
+      await page.getByText("Three steps").click();
+    },
   },
   {
     name: "connections",
     path: () => "/applications/shop/connections",
+    title: "Connections",
+  },
+  {
+    name: "connections-attention",
+    path: () => "/applications/shop/connections?attention=1",
     title: "Connections",
   },
   {

@@ -12,10 +12,11 @@ import {
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const root = resolve(import.meta.dirname ?? ".", "../..");
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const build = process.env.VALETKEY_BUILD_DIR ?? join(root, "build/release");
 const server = join(build, "service/cmd/valetkeyd/valetkeyd");
 const commandLine = join(build, "service/cmd/valetkey/valetkey");
@@ -157,10 +158,12 @@ export class Stack {
     provider: string,
     subject: string,
     labels: Record<string, string> = {},
+    /** Who consents at the provider; the subject, if it can be one there. */
+    login = "",
   ): Promise<string> {
     await this.control("config", {
       auto_approve: true,
-      login: subject.replace(/\W/g, "") || "ann",
+      login: login || subject.replace(/\W/g, "").slice(0, 64) || "ann",
     });
     try {
       const begun = await this.call("TokenService/Authorize", {

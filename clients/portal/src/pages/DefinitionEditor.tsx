@@ -35,7 +35,7 @@ export function DefinitionEditor({ text, onChange, problem, ref }: Props) {
   }));
   return (
     <div>
-      <Text component="label" htmlFor={id} size="sm" fw={500}>
+      <Text component="label" htmlFor={id} size="sm" fw={600}>
         Text
       </Text>
       <Text id={`${id}-about`} size="xs" c="dimmed" mb={4}>

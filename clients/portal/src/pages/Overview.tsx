@@ -75,11 +75,13 @@ function Figures({ application, counts }: FiguresProps) {
             <Text size="xl" fw={700}>
               {countOf(counts, { state }).toLocaleString("en")}
             </Text>
-            <TextLink
-              to={`${pathOf(application, "connections")}?state=${String(state)}`}
-            >
-              {stateWords(state)}
-            </TextLink>
+            <Text size="sm">
+              <TextLink
+                to={`${pathOf(application, "connections")}?state=${String(state)}`}
+              >
+                {stateWords(state)}
+              </TextLink>
+            </Text>
           </li>
         ))}
       </ul>

@@ -1,4 +1,4 @@
-import { Alert, Group, Stack } from "@mantine/core";
+import { Alert, Group, Stack, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
@@ -114,11 +114,13 @@ function Configured({ provider, entry }: ConfiguredProps) {
       </div>
       <Section title="Test connection">
         <TestConnection provider={provider} definition={entry.definition} />
-        <TextLink
-          to={`${pathOf(applicationOf(provider.name), "connections")}?provider=${encodeURIComponent(idOf(provider.name))}`}
-        >
-          Its connections
-        </TextLink>
+        <Text size="sm">
+          <TextLink
+            to={`${pathOf(applicationOf(provider.name), "connections")}?provider=${encodeURIComponent(idOf(provider.name))}`}
+          >
+            Its connections
+          </TextLink>
+        </Text>
       </Section>
       {needsSecret(entry.definition) ? (
         <SecretRotation provider={provider} at={entry.definition.displayName} />

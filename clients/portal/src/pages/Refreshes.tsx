@@ -74,11 +74,13 @@ export function Refreshes({ application }: Props) {
                 </div>
               ))}
             </dl>
-            <TextLink
-              to={`${pathOf(application, "events")}?type=${String(EventType.REFRESH_FAILED)}`}
-            >
-              The events of refreshes that failed
-            </TextLink>
+            <Text size="sm">
+              <TextLink
+                to={`${pathOf(application, "events")}?type=${String(EventType.REFRESH_FAILED)}`}
+              >
+                The events of refreshes that failed
+              </TextLink>
+            </Text>
           </>
         )}
       </div>

@@ -129,9 +129,11 @@ function Outcome({ begun }: { readonly begun: AuthorizeResponse }) {
         <Stack gap="sm">
           <Text fw={600}>The test succeeded: an account is connected.</Text>
           <CameBack connection={connection} />
-          <TextLink to={pathOf(name)}>
-            To this connection, to keep or revoke it
-          </TextLink>
+          <Text size="sm">
+            <TextLink to={pathOf(name)}>
+              To this connection, to keep or revoke it
+            </TextLink>
+          </Text>
         </Stack>
       ) : isOver ? (
         <Text size="sm">

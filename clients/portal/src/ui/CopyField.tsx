@@ -32,7 +32,7 @@ export function CopyField({ label, value, description }: Props) {
   };
   return (
     <div>
-      <Text id={id} size="sm" fw={500}>
+      <Text id={id} size="sm" fw={600}>
         {label}
       </Text>
       {description === undefined ? null : (

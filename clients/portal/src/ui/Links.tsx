@@ -11,6 +11,7 @@ interface Props extends Place {
 export function TextLink({ to, state, children }: Props) {
   return (
     <Anchor
+      inherit
       underline="always"
       renderRoot={(props) => <Link {...props} to={to} state={state} />}
     >
@@ -45,6 +46,7 @@ export function ExternalLink({ href, children }: ExternalProps) {
       href={href}
       target="_blank"
       rel="noopener noreferrer"
+      inherit
       underline="always"
     >
       {children}
@@ -60,7 +62,7 @@ export interface Crumb extends Place {
 export function Trail({ crumbs }: { readonly crumbs: readonly Crumb[] }) {
   return (
     <nav aria-label="Breadcrumbs">
-      <Breadcrumbs mb="xs" separatorMargin="xs">
+      <Breadcrumbs mb="xs" fz="sm" separatorMargin="xs">
         {crumbs.map(({ to, state, text }) => (
           <TextLink key={to} to={to} state={state}>
             {text}
