@@ -6,6 +6,8 @@ import { readFileSync } from "node:fs";
 import { complaints, signIn } from "./page.js";
 import { clientId, clientSecret, Stack } from "./stack.js";
 
+test.describe.configure({ mode: "serial" });
+
 let stack: Stack;
 let context: BrowserContext;
 let page: Page;
@@ -141,11 +143,13 @@ test("the client secret changes without a failed call", async () => {
     name: "Change the client secret",
   });
   await section.getByText("Three steps").click();
-  await section.getByLabel("New client secret").fill("canary-second-secret");
+  await section
+    .getByLabel("New client secret", { exact: true })
+    .fill("canary-second-secret");
   await section.getByRole("button", { name: "Store as the second" }).click();
   await expect(section.getByText("two secrets are stored")).toBeVisible();
   await section
-    .getByLabel("The new client secret once more")
+    .getByLabel("The new client secret once more", { exact: true })
     .fill("canary-second-secret");
   await section.getByRole("button", { name: "Make it the only one" }).click();
   await expect(
