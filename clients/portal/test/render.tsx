@@ -27,6 +27,7 @@ export function open(
     application: system ? "applications/system" : application,
     system,
     key: `${application}/keys/k`,
+    person: "",
     expireTime: "2100-01-01T00:00:00Z",
   };
   return render(

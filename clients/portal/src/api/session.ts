@@ -9,8 +9,10 @@ export interface Session {
   readonly application: string;
   /** Whether the key reaches all applications. */
   readonly system: boolean;
-  /** `applications/{a}/keys/{k}`. */
+  /** `applications/{a}/keys/{k}`; "" for a person of an identity provider. */
   readonly key: string;
+  /** Who signed in at the identity provider; "" by a key. */
+  readonly person: string;
   /** When the session ends at the latest. */
   readonly expireTime: string;
 }
@@ -29,8 +31,19 @@ export async function readSession(): Promise<Session | null> {
     application: String(body.application),
     system: body.system === true,
     key: String(body.key),
+    person: personOf(body.person),
     expireTime: String(body.expire_time),
   };
+}
+
+/** A name, or the e-mail address of whoever has none. */
+function personOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return "";
+  const { name, email } = value as { name?: unknown; email?: unknown };
+  for (const text of [name, email]) {
+    if (typeof text === "string" && text !== "") return text;
+  }
+  return "";
 }
 
 /** Throws an Error whose message says what to do. */

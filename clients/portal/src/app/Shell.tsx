@@ -1,6 +1,7 @@
 import {
   Button,
   NativeSelect,
+  Text,
   useComputedColorScheme,
   useMantineColorScheme,
 } from "@mantine/core";
@@ -24,6 +25,7 @@ interface Props {
 
 /** The frame around all pages: header, navigation, and the page itself. */
 export function Shell({ application, children }: Props) {
+  const { session } = useSigned();
   const [open, setOpen] = useState(false);
   const [error, setError] = useState<unknown>();
   const queries = useQueryClient();
@@ -58,6 +60,11 @@ export function Shell({ application, children }: Props) {
         >
           Menu
         </Button>
+        {session.person === "" ? null : (
+          <Text className={styles.who ?? ""} size="sm" title={session.person}>
+            {session.person}
+          </Text>
+        )}
         <SchemeButton />
         <Button variant="default" size="xs" onClick={leave}>
           Sign out

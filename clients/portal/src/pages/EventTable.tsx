@@ -32,6 +32,7 @@ const time: Column<Event> = {
     const millis = millisOf(event.time) ?? 0;
     return (
       <time
+        className={styles.clock}
         dateTime={new Date(millis).toISOString()}
         title={formatTime(millis)}
       >
@@ -49,7 +50,7 @@ const what: Column<Event> = {
         health={{ level: levelOf(type), title: eventWords(type), advice: "" }}
       />
       {reason === "" ? null : (
-        <Text size="xs" c="dimmed">
+        <Text className={styles.reason ?? ""} size="xs" c="dimmed">
           {reason}
         </Text>
       )}
