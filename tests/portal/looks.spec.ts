@@ -302,11 +302,15 @@ async function useMenu(
 ): Promise<void> {
   await page.goto("/applications/shop/overview");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Overview");
-  await expect(page.getByRole("link", { name: "Events" })).toBeHidden();
+  await expect(
+    page.getByRole("link", { name: "Events", exact: true }),
+  ).toBeHidden();
   await page.getByRole("button", { name: "Menu" }).click();
-  await expect(page.getByRole("link", { name: "Events" })).toBeVisible();
+  await expect(
+    page.getByRole("link", { name: "Events", exact: true }),
+  ).toBeVisible();
   await check(page, found, `menu-${look}`);
-  await page.getByRole("link", { name: "Events" }).click();
+  await page.getByRole("link", { name: "Events", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Events");
   await expect(page.getByRole("navigation", { name: "Main" })).toBeHidden();
 }
