@@ -26,7 +26,7 @@ class DevRun(unittest.TestCase):
         self.addCleanup(self.dev, "stop")
         first = self.dev("run", "--background")
         self.assertEqual(first.returncode, 0, first.stdout + first.stderr)
-        for word in ("grpcurl", "curl ", "valetkey watch", "XRANGE", "/oauth/"):
+        for word in ("grpcurl", "curl ", "valetkey watch", "XRANGE", "/connect/"):
             self.assertIn(word, first.stdout)
         path = self.folder / "env"
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
