@@ -11,7 +11,9 @@ import valetkey
 from valetkey import v1
 from valetkey._status import error_of
 from valetkey.testing import Fake
+from valetkey.v1.connection_service_pb2_grpc import ConnectionServiceStub
 from valetkey.v1.event_service_pb2_grpc import EventServiceStub
+from valetkey.v1.provider_service_pb2_grpc import ProviderServiceStub
 
 
 def test_generations_count_up(fake: Fake) -> None:
@@ -102,6 +104,30 @@ def test_a_cursor_of_elsewhere_is_refused(fake: Fake) -> None:
     ):
         next(watch)
     assert raised.value.reason == "CURSOR_INVALID"
+
+
+def test_counting_and_looking_back(fake: Fake) -> None:
+    for name in ("c-1", "c-2", "c-1"):
+        fake.set_token(name)
+    with grpc.insecure_channel(fake.address) as channel:
+        counted = ConnectionServiceStub(channel).CountConnections(
+            v1.CountConnectionsRequest(parent="applications/shop")
+        )
+        assert [count.count for count in counted.counts] == [2]
+        listed = EventServiceStub(channel).ListEvents(
+            v1.ListEventsRequest(
+                parent="applications/shop",
+                connection="applications/shop/connections/c-1",
+            )
+        )
+        sequences = [event.sequence for event in listed.events]
+        assert sequences == sorted(sequences, reverse=True)
+        assert len(sequences) == 2
+        with pytest.raises(grpc.RpcError) as raised:
+            ProviderServiceStub(channel).CheckDefinition(
+                v1.CheckDefinitionRequest(parent="applications/shop", text="x")
+            )
+    assert error_of(raised.value).code.name == "UNIMPLEMENTED"
 
 
 def test_what_is_not_there(fake: Fake) -> None:

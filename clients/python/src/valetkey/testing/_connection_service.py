@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import grpc
 
 from valetkey import v1
@@ -42,6 +44,24 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
                 next_page_token=following,
                 cursor=str(len(self._state.events)),
             )
+
+    def CountConnections(
+        self, request: v1.CountConnectionsRequest, context: grpc.ServicerContext
+    ) -> v1.CountConnectionsResponse:
+        """By provider and state; none of them needs attention."""
+        with self._state.changed:
+            counts = Counter(
+                (record.connection.provider, record.connection.state)
+                for name, record in self._state.connections.items()
+                if name.startswith(f"{request.parent}/")
+                and request.provider in ("", record.connection.provider)
+            )
+        return v1.CountConnectionsResponse(
+            counts=[
+                v1.ConnectionCount(provider=provider, state=state, count=count)
+                for (provider, state), count in sorted(counts.items())
+            ]
+        )
 
     def UpdateConnection(
         self, request: v1.UpdateConnectionRequest, context: grpc.ServicerContext

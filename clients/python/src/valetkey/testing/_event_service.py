@@ -9,7 +9,7 @@ import grpc
 
 from valetkey import v1
 from valetkey.testing._gate import Failure, Gate
-from valetkey.testing._state import State, matches, timestamp
+from valetkey.testing._state import State, matches, page_of, timestamp
 from valetkey.v1 import event_service_pb2_grpc
 
 
@@ -19,6 +19,25 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     def __init__(self, state: State, gate: Gate) -> None:
         self._state = state
         self._gate = gate
+
+    def ListEvents(
+        self, request: v1.ListEventsRequest, context: grpc.ServicerContext
+    ) -> v1.ListEventsResponse:
+        """Those that match, the newest first."""
+        with self._state.changed:
+            found = [
+                event
+                for event in reversed(self._state.events)
+                if event.connection.startswith(f"{request.parent}/")
+                and request.connection in ("", event.connection)
+                and request.provider in ("", event.provider)
+                and (not request.types or event.type in request.types)
+            ]
+        page, following = page_of(found, request.page_size, request.page_token)
+        return v1.ListEventsResponse(
+            events=page,  # type: ignore[arg-type]
+            next_page_token=following,
+        )
 
     def WatchEvents(
         self, request: v1.WatchEventsRequest, context: grpc.ServicerContext

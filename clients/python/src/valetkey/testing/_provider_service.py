@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import grpc
 
 from valetkey import v1
@@ -85,6 +87,42 @@ class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
         if request.name != entry.name:
             raise self._resources.missing(v1.CatalogEntry)
         return v1.GetCatalogEntryResponse(entry=entry)
+
+    def CheckDefinition(
+        self, request: v1.CheckDefinitionRequest, context: grpc.ServicerContext
+    ) -> v1.CheckDefinitionResponse:
+        """Not in the fake."""
+        return _refuse(context)
+
+    def CreateCatalogEntry(
+        self,
+        request: v1.CreateCatalogEntryRequest,
+        context: grpc.ServicerContext,
+    ) -> v1.CreateCatalogEntryResponse:
+        """Not in the fake."""
+        return _refuse(context)
+
+    def UpdateCatalogEntry(
+        self,
+        request: v1.UpdateCatalogEntryRequest,
+        context: grpc.ServicerContext,
+    ) -> v1.UpdateCatalogEntryResponse:
+        """Not in the fake."""
+        return _refuse(context)
+
+    def DeleteCatalogEntry(
+        self,
+        request: v1.DeleteCatalogEntryRequest,
+        context: grpc.ServicerContext,
+    ) -> v1.DeleteCatalogEntryResponse:
+        """Not in the fake."""
+        return _refuse(context)
+
+
+def _refuse(context: grpc.ServicerContext) -> NoReturn:
+    context.abort(
+        grpc.StatusCode.UNIMPLEMENTED, "the fake's catalog cannot be changed"
+    )
 
 
 def _pinterest() -> v1.CatalogEntry:
