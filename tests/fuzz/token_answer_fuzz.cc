@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     }
   }
   (void)ParseAccount(definition, response);
-  (void)ParseDiscovery(definition, response);
+  (void)ParseDiscovery(definition, Client(), response);
   (void)ParseRevokeAnswer(definition, response);
   return 0;
 }
